@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The agent's Linux side: raw x86-64 system calls (man 2 syscall; numbers of
+ * arch/x86/entry/syscalls/syscall_64.tbl), /dev/kmsg records (Documentation/ABI/testing/dev-kmsg),
+ * the ivshmem device through its sysfs resource file (Documentation/PCI/sysfs-pci.rst).
+ */
+#include "guest/os.h"
+#include "guest/protocol.h"
+
+#include <linux/fcntl.h>
+#include <linux/mman.h>
+#include <linux/mount.h>
+#include <linux/poll.h>
+#include <linux/reboot.h>
+#include <linux/sched.h>
+#include <linux/time.h>
+#include <linux/utsname.h>
+#include <linux/wait.h>
+#include <asm/mman.h>
+#include <asm/signal.h>
+#include <asm/termbits.h>
+#include <asm/ioctls.h>
+#include <asm/unistd.h>
+
+#define EINTR_ 4
+
+static int line_fd = -1, log_fd = -1, console_fd = -1;
+
+/* Where a worker leaves what its call returned: an exit status is too small for some errnos. */
+static int32_t *worker_result;
+
+static long call(long n, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long r;
+
+	__asm__ volatile("syscall"
+			 : "=a"(r)
+			 : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return r;
+}
+
+#define sys0(n)		       call(n, 0, 0, 0, 0, 0, 0)
+#define sys1(n, a)	       call(n, (long)(a), 0, 0, 0, 0, 0)
+#define sys2(n, a, b)	       call(n, (long)(a), (long)(b), 0, 0, 0, 0)
+#define sys3(n, a, b, c)       call(n, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define sys4(n, a, b, c, d)    call(n, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+#define sys5(n, a, b, c, d, e) call(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+#define sys6(n, a, b, c, d, e, f)                                                                  \
+	call(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+/* The entry point: a stack aligned as the ABI wants it, no arguments needed. */
+__asm__(".globl _start\n"
+	"_start:\n"
+	"	xor %ebp, %ebp\n"
+	"	and $-16, %rsp\n"
+	"	call agent_main\n"
+	"	ud2\n");
+
+/* The compiler may call these even in freestanding code. */
+void *memcpy(void *restrict to, const void *restrict from, size_t len)
+{
+	void *result = to;
+
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(len) : : "memory");
+	return result;
+}
+
+void *memset(void *to, int byte, size_t len)
+{
+	void *result = to;
+
+	__asm__ volatile("rep stosb" : "+D"(to), "+c"(len) : "a"(byte) : "memory");
+	return result;
+}
+
+void *memmove(void *to, const void *from, size_t len)
+{
+	uint8_t *d = to;
+	const uint8_t *s = from;
+
+	if (d <= s || d >= s + len)
+		return memcpy(to, from, len);
+	while (len--)
+		d[len] = s[len];
+	return to;
+}
+
+static size_t length(const char *text)
+{
+	size_t n = 0;
+
+	while (text[n])
+		n++;
+	return n;
+}
+
+long os_read(int fd, void *to, size_t len)
+{
+	return sys3(__NR_read, fd, to, len);
+}
+
+long os_write(int fd, const void *from, size_t len)
+{
+	return sys3(__NR_write, fd, from, len);
+}
+
+int os_open_read(const char *file)
+{
+	return (int)sys3(__NR_open, file, O_RDONLY | O_CLOEXEC, 0);
+}
+
+int os_open_append(const char *file)
+{
+	return (int)sys3(__NR_open, file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
+void os_close(int fd)
+{
+	sys1(__NR_close, fd);
+}
+
+void os_say(const char *text)
+{
+	os_write(console_fd, text, length(text));
+}
+
+_Noreturn void os_halt(void)
+{
+	for (;;) {
+		sys4(__NR_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2,
+			LINUX_REBOOT_CMD_POWER_OFF, 0);
+		os_sleep_us(1000000);
+	}
+}
+
+uint64_t os_now_us(void)
+{
+	struct __kernel_timespec now = {0};
+
+	sys2(__NR_clock_gettime, 1 /* CLOCK_MONOTONIC */, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void os_sleep_us(unsigned us)
+{
+	struct __kernel_timespec span = {us / 1000000, (long)(us % 1000000) * 1000};
+
+	sys2(__NR_nanosleep, &span, 0);
+}
+
+static void open_line(void)
+{
+	struct termios t;
+
+	line_fd = (int)sys3(__NR_open, "/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK, 0);
+	if (line_fd < 0 || sys3(__NR_ioctl, line_fd, TCGETS, &t) < 0) {
+		os_say("kmodlab agent: this kernel has no serial driver for ttyS1 (8250, built in)\n");
+		os_halt();
+	}
+	t.c_iflag = t.c_oflag = t.c_lflag = 0;
+	t.c_cflag = B115200 | CS8 | CREAD | CLOCAL;
+	t.c_cc[VMIN] = 1;
+	t.c_cc[VTIME] = 0;
+	sys3(__NR_ioctl, line_fd, TCSETS, &t);
+}
+
+void os_setup(void)
+{
+	int priority = 1;
+	long at;
+
+	sys2(__NR_mkdir, "/dev", 0755);
+	sys2(__NR_mkdir, "/proc", 0755);
+	sys2(__NR_mkdir, "/sys", 0755);
+	sys5(__NR_mount, "dev", "/dev", "devtmpfs", 0, 0);
+	sys5(__NR_mount, "proc", "/proc", "proc", 0, 0);
+	sys5(__NR_mount, "sys", "/sys", "sysfs", 0, 0);
+	console_fd = (int)sys3(__NR_open, "/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC, 0);
+	open_line();
+	log_fd = (int)sys3(__NR_open, "/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+	if (log_fd < 0) {
+		os_say("kmodlab agent: this kernel has no /dev/kmsg (CONFIG_PRINTK, devtmpfs)\n");
+		os_halt();
+	}
+	at = sys6(__NR_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (at < 0 && at > -4096) {
+		os_say("kmodlab agent: no memory\n");
+		os_halt();
+	}
+	worker_result = (int32_t *)at;
+	/* Ahead of everybody else, so that the log is read before the kernel that wrote it dies; what we
+	 * start is ordinary again (SCHED_RESET_ON_FORK). */
+	sys3(__NR_sched_setscheduler, 0, SCHED_FIFO | SCHED_RESET_ON_FORK, &priority);
+}
+
+/* man 2 syslog, SYSLOG_ACTION_CONSOLE_LEVEL. An oops or a panic is shown at any level. */
+void os_console_loud(int loud)
+{
+	sys3(__NR_syslog, 8, 0, loud ? 8 : 1);
+}
+
+/* Reads a small file; returns its length, 0 on any failure. */
+static size_t slurp(const char *file, char *to, size_t len)
+{
+	int fd = os_open_read(file);
+	long n = -1;
+
+	if (fd >= 0) {
+		n = os_read(fd, to, len - 1);
+		os_close(fd);
+	}
+	if (n < 0)
+		n = 0;
+	to[n] = 0;
+	return (size_t)n;
+}
+
+static int starts(const char *text, const char *with)
+{
+	while (*with)
+		if (*text++ != *with++)
+			return 0;
+	return 1;
+}
+
+/* "<base>/<name>/<leaf>" into `to`; 0 when it does not fit. */
+static int path3(char *to, size_t len, const char *name, const char *leaf)
+{
+	static const char base[] = "/sys/bus/pci/devices/";
+	size_t nlen = length(name), llen = length(leaf);
+
+	if (sizeof base + nlen + 1 + llen > len)
+		return 0;
+	memcpy(to, base, sizeof base - 1);
+	memcpy(to + sizeof base - 1, name, nlen);
+	to[sizeof base - 1 + nlen] = '/';
+	memcpy(to + sizeof base + nlen, leaf, llen + 1);
+	return 1;
+}
+
+static int is_ivshmem(const char *device)
+{
+	char path[128], text[16];
+
+	if (!path3(path, sizeof path, device, "vendor") || !slurp(path, text, sizeof text) ||
+		!starts(text, "0x1af4"))
+		return 0;
+	return path3(path, sizeof path, device, "device") && slurp(path, text, sizeof text) &&
+		starts(text, "0x1110");
+}
+
+static void *map_device(const char *device, size_t bytes)
+{
+	char path[128];
+	long fd, at;
+
+	if (!path3(path, sizeof path, device, "enable"))
+		return 0;
+	fd = sys3(__NR_open, path, O_WRONLY, 0);
+	if (fd >= 0) {
+		os_write((int)fd, "1", 1);
+		os_close((int)fd);
+	}
+	if (!path3(path, sizeof path, device, "resource2"))
+		return 0;
+	fd = sys3(__NR_open, path, O_RDWR | O_CLOEXEC, 0);
+	if (fd < 0)
+		return 0;
+	at = sys6(__NR_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	os_close((int)fd);
+	return at < 0 && at > -4096 ? 0 : (void *)at;
+}
+
+struct dirent64 {
+	uint64_t ino;
+	int64_t off;
+	uint16_t reclen;
+	uint8_t type;
+	char name[];
+};
+
+void *os_shared_memory(size_t bytes)
+{
+	static char entries[4096] __attribute__((aligned(8)));
+	int fd = (int)sys3(__NR_open, "/sys/bus/pci/devices", O_RDONLY | O_DIRECTORY, 0);
+	void *found = 0;
+	long n;
+
+	if (fd < 0)
+		return 0;
+	while (!found && (n = sys3(__NR_getdents64, fd, entries, sizeof entries)) > 0)
+		for (long at = 0; at < n && !found;) {
+			struct dirent64 *e = (struct dirent64 *)(entries + at);
+
+			if (e->name[0] != '.' && is_ivshmem(e->name))
+				found = map_device(e->name, bytes);
+			at += e->reclen;
+		}
+	os_close(fd);
+	return found;
+}
+
+int os_line_fd(void)
+{
+	return line_fd;
+}
+
+unsigned os_wait(int worker)
+{
+	struct pollfd fds[] = {
+		{line_fd, POLLIN, 0}, {log_fd, POLLIN, 0}, {worker ? worker : -1, POLLIN, 0}};
+	long n = sys3(__NR_poll, fds, 3, -1);
+
+	if (n <= 0)
+		return 0;
+	return (fds[0].revents ? OS_LINE : 0u) | (fds[1].revents ? OS_LOG : 0u) |
+		(fds[2].revents ? OS_WORKER : 0u);
+}
+
+long os_log_read(void *to, size_t len)
+{
+	long n = os_read(log_fd, to, len);
+
+	return n == -11 /* EAGAIN */ ? 0 : n;
+}
+
+void os_log_skip(void)
+{
+	sys3(__NR_lseek, log_fd, 0, 2 /* SEEK_END */);
+}
+
+/* Forks; in the parent returns a pidfd for the child, which os_wait can poll. */
+static int start_worker(long *in_child)
+{
+	int pidfd = -1;
+	long pid = sys5(__NR_clone, CLONE_PIDFD | SIGCHLD, 0, &pidfd, 0, 0);
+
+	*in_child = pid == 0;
+	return pid < 0 ? (int)pid : pidfd;
+}
+
+static _Noreturn void leave(long result)
+{
+	*worker_result = result < 0 ? (int32_t)-result : 0;
+	for (;;)
+		sys1(__NR_exit_group, 0);
+}
+
+int os_start_load(const char *file, const char *params)
+{
+	long child, fd;
+	int worker = start_worker(&child);
+
+	if (!child)
+		return worker;
+	fd = os_open_read(file);
+	leave(fd < 0 ? fd : sys3(__NR_finit_module, fd, params, 0));
+}
+
+int os_start_unload(const char *name)
+{
+	long child;
+	int worker = start_worker(&child);
+
+	if (!child)
+		return worker;
+	/* O_NONBLOCK: a module that is in use says so at once. */
+	leave(sys2(__NR_delete_module, name, O_NONBLOCK));
+}
+
+void os_finish(int worker, int32_t *error, int32_t *signal)
+{
+	int info[32] = {0}; /* siginfo_t: signo, errno, code, pad, pid, uid, status */
+	long r;
+
+	do
+		r = sys5(__NR_waitid, 3 /* P_PIDFD */, worker, info, WEXITED, 0);
+	while (r == -EINTR_);
+	os_close(worker);
+	*error = *signal = 0;
+	if (r < 0)
+		*error = (int32_t)-r;
+	else if (info[2] == 1 /* CLD_EXITED */)
+		*error = *worker_result;
+	else
+		*signal = info[6];
+}
+
+uint64_t os_taint(void)
+{
+	char text[32];
+	uint64_t value = 0;
+
+	slurp("/proc/sys/kernel/tainted", text, sizeof text);
+	for (char *p = text; *p >= '0' && *p <= '9'; p++)
+		value = value * 10 + (uint64_t)(*p - '0');
+	return value;
+}
+
+uint32_t os_number(void)
+{
+	return PROTO_LINUX;
+}
+
+uint32_t os_cpus(void)
+{
+	uint64_t mask[16] = {0};
+	long n = sys3(__NR_sched_getaffinity, 0, sizeof mask, mask);
+	uint32_t cpus = 0;
+
+	for (long i = 0; n > 0 && i < n / 8; i++)
+		for (uint64_t m = mask[i]; m; m &= m - 1)
+			cpus++;
+	return cpus;
+}
+
+size_t os_names(char *to, size_t len)
+{
+	static struct new_utsname names;
+	const char *const parts[] = {names.release, names.version, names.machine};
+	size_t at = 0;
+
+	sys1(__NR_uname, &names);
+	for (int i = 0; i < 3; i++) {
+		size_t n = length(parts[i]) + 1;
+
+		if (at + n > len)
+			break;
+		memcpy(to + at, parts[i], n);
+		at += n;
+	}
+	return at;
+}

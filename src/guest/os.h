@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_GUEST_OS_H
+#define KMODLAB_GUEST_OS_H
+/*
+ * What the agent needs of the system it runs on: one interface, one file per system
+ * (os-linux.c). The agent is freestanding: no C library, no memory allocation, no threads.
+ * Results are 0 or a positive value, or a negative errno, as the kernel gives them.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+/* Called first: mounts what is needed, opens console, serial line and log. Ends the machine with a
+ * word on the console when that is impossible. */
+void os_setup(void);
+/* The memory shared with the outside, mapped, or NULL where the device is missing. */
+void *os_shared_memory(size_t bytes);
+
+/* The serial line to the outside, raw. */
+int os_line_fd(void);
+long os_read(int fd, void *to, size_t len);
+long os_write(int fd, const void *from, size_t len);
+
+/* Microseconds on a clock that only goes forward. */
+uint64_t os_now_us(void);
+void os_sleep_us(unsigned us);
+
+/* What os_wait saw. */
+enum { OS_LINE = 1, OS_LOG = 2, OS_WORKER = 4 };
+/* Waits until the line can be read, the log has a record or (when `worker` is not 0) the worker has
+ * ended; returns the OS_* bits. */
+unsigned os_wait(int worker);
+
+/* One record of the kernel's log into `to`: its length, 0 when there is none now, or a negative
+ * errno (-EPIPE: records were dropped, go on reading). */
+long os_log_read(void *to, size_t len);
+/* Forgets the log up to now. */
+void os_log_skip(void);
+/* Whether the console shows all that is logged, or only what the kernel says when it dies. */
+void os_console_loud(int loud);
+
+/* Runs load or unload in a process of its own, so that a call that kills or never returns leaves
+ * the agent alive. The worker's number (> 0), or a negative errno. */
+int os_start_load(const char *file, const char *params);
+int os_start_unload(const char *name);
+/* Once OS_WORKER was seen: what became of it. */
+void os_finish(int worker, int32_t *error, int32_t *signal);
+
+/* Opens a file for reading, or for appending (made if need be). */
+int os_open_read(const char *file);
+int os_open_append(const char *file);
+void os_close(int fd);
+
+uint64_t os_taint(void);
+uint32_t os_number(void); /* enum proto_os */
+uint32_t os_cpus(void);
+/* Writes "release\0version\0machine\0" into `to` (cut to fit); its length. */
+size_t os_names(char *to, size_t len);
+
+/* A word on the console, for what cannot be told otherwise. */
+void os_say(const char *text);
+_Noreturn void os_halt(void);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_GUEST_PROTOCOL_H
+#define KMODLAB_GUEST_PROTOCOL_H
+/*
+ * What the agent in the machine and the program outside say to each other. Both compile this
+ * file; it needs no library. All integers are little-endian, all structures have no padding.
+ *
+ * Messages: a header, then `length` bytes of body. Strings in a body end with a NUL. The outside
+ * asks (numbers below 64), the agent answers every request with one PROTO_DONE that carries the
+ * request's serial; in between it sends what there is to tell (PROTO_LOG, PROTO_DATA).
+ *
+ * Transport: both directions are byte streams. They run through two rings in memory that
+ * QEMU's ivshmem-plain device shows to the guest; the second serial line then carries only wake-up
+ * bytes. Without that device the serial line carries the streams themselves. The agent's first
+ * byte on the line says which: PROTO_VIA_RING or PROTO_VIA_LINE.
+ *
+ * Nothing that comes from the guest may be believed: the outside checks every length and index,
+ * and a message it cannot read ends the machine.
+ */
+#include <stdint.h>
+
+#define PROTO_MAGIC    0x424c4d4bu /* "KMLB" */
+#define PROTO_VERSION  1
+#define PROTO_BODY_MAX 16384 /* bytes in a message's body, at most */
+
+#define PROTO_VIA_RING 'R'
+#define PROTO_VIA_LINE 'L'
+#define PROTO_WAKE     'w'
+
+struct proto_header {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t type;
+	uint32_t serial; /* a request's number; 0 in what nobody asked for */
+	uint32_t length; /* of the body, at most PROTO_BODY_MAX */
+};
+
+enum proto_type {
+	/* Requests. */
+	PROTO_LOAD = 1, /* strings: file in the machine, parameters. DONE after init returned. */
+	PROTO_UNLOAD,	/* string: module name. DONE after exit returned. */
+	PROTO_READ,	/* string: file in the machine. DATA messages, then DONE. */
+	PROTO_FILE, /* string: file name, then its bytes: appended to that file in the machine. */
+
+	/* Answers and news. */
+	PROTO_HELLO = 64, /* struct proto_hello, then strings: release, version, machine */
+	PROTO_DONE,	  /* struct proto_done */
+	PROTO_LOG,	  /* one record of the kernel's log as the system gives it */
+	PROTO_DATA,	  /* a piece of a file */
+	PROTO_LOST,	  /* u64: so many records the kernel dropped before they could be read */
+};
+
+enum proto_os { PROTO_LINUX = 1, PROTO_FREEBSD = 2 };
+
+struct proto_hello {
+	uint32_t os; /* enum proto_os */
+	uint32_t cpus;
+};
+
+struct proto_done {
+	int32_t error; /* 0, or the system call's positive errno */
+	int32_t signal; /* not 0: the process that made the call was killed by it (an oops does that) */
+	uint64_t usec;	/* how long the call took */
+	uint64_t taint; /* the kernel's taint mask after it (Linux), else 0 */
+};
+
+/* The shared memory: this page, then the two rings. head and tail count bytes and never wrap at the
+ * ring's size (only at 2^32); head - tail bytes are waiting. Each is written by one side only. */
+#define PROTO_PAGE	   4096u
+#define PROTO_RING_OUT	   (1u << 22) /* bytes, guest to outside */
+#define PROTO_RING_IN	   (1u << 22) /* bytes, outside to guest */
+#define PROTO_SHARED_BYTES (1u << 24) /* the device's size must be a power of two */
+
+struct proto_ring {
+	uint32_t head; /* the writer's */
+	uint32_t pad1[15];
+	uint32_t tail; /* the reader's */
+	uint32_t pad2[15];
+	uint32_t sleeping; /* the reader sets 1 before it sleeps; the writer wakes it and sets 0 */
+	uint32_t pad3[15];
+};
+
+struct proto_shared {
+	uint32_t magic;
+	uint32_t version;
+	uint32_t pad[14];
+	struct proto_ring out;
+	struct proto_ring in;
+};
+
+#define PROTO_OUT_OFFSET PROTO_PAGE
+#define PROTO_IN_OFFSET	 (PROTO_PAGE + PROTO_RING_OUT)
+
+_Static_assert(sizeof(struct proto_header) == 16, "no padding");
+_Static_assert(sizeof(struct proto_hello) == 8, "no padding");
+_Static_assert(sizeof(struct proto_done) == 24, "no padding");
+_Static_assert(sizeof(struct proto_shared) <= PROTO_PAGE, "fits its page");
+_Static_assert(PROTO_IN_OFFSET + PROTO_RING_IN <= PROTO_SHARED_BYTES, "fits the device");
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_MACHINE_CHANNEL_H
+#define KMODLAB_MACHINE_CHANNEL_H
+/*
+ * Our end of the two byte streams of guest/protocol.h: rings in shared memory with wake-up bytes on
+ * the serial line, or the line alone.
+ */
+#include "base/error.h"
+#include "machine/message.h"
+
+enum channel_via { CHANNEL_UNDECIDED, CHANNEL_RING, CHANNEL_LINE };
+
+struct channel {
+	enum channel_via via;
+	int line;		     /* our end of the serial line; the channel's to close */
+	int memory;		     /* memfd behind the shared memory; -1: none */
+	struct proto_shared *shared; /* NULL: none */
+	uint32_t tail;		     /* how far we have read the ring: ours, never read back */
+	uint32_t head;		     /* how far we have written the other one */
+	struct buf in;		     /* arrived, not yet parsed, from `at` on */
+	size_t at;
+};
+
+/* Makes the channel over `line` (a socket, non-blocking); with `ring`, its shared memory too.
+ * 0 or -errno with the sentence set. */
+int channel_open(struct channel *c, int line, bool ring, struct error *err);
+void channel_close(struct channel *c);
+
+/* Takes what has arrived. 0; -EPROTO when the guest has broken the rules; -EPIPE when the line has
+ * closed and nothing is left. */
+int channel_pull(struct channel *c);
+/* The next message, valid until the next call: 1; 0 when none is whole; -EPROTO. */
+int channel_next(struct channel *c, struct message *m);
+/* To be called before sleeping on the line: false when there is something to pull already. */
+bool channel_may_sleep(struct channel *c);
+/* Sends a request whose body is `body`. 0, -EAGAIN when the guest does not take it, -EPIPE. */
+int channel_send(struct channel *c, uint16_t type, uint32_t serial, const void *body, size_t len);
+
+#endif

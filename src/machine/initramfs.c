@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "machine/initramfs.h"
+
+#include "base/buf.h"
+#include "base/path.h"
+#include "guest/images.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int add(struct archive *a, struct archive_entry *e, const char *name, mode_t mode,
+	const void *bytes, size_t len)
+{
+	archive_entry_clear(e);
+	archive_entry_set_pathname(e, name);
+	archive_entry_set_mode(e, mode);
+	archive_entry_set_nlink(e, 1);
+	archive_entry_set_size(e, (la_int64_t)len);
+	if ((mode & S_IFMT) == S_IFCHR) { /* /dev/console, for the kernel's own first open */
+		archive_entry_set_rdevmajor(e, 5);
+		archive_entry_set_rdevminor(e, 1);
+	}
+	if (archive_write_header(a, e) != ARCHIVE_OK)
+		return -EIO;
+	if (len && archive_write_data(a, bytes, len) != (la_ssize_t)len)
+		return -EIO;
+	return 0;
+}
+
+static int fill(
+	struct archive *a, struct archive_entry *e, const struct machine_file *files, size_t nfiles)
+{
+	size_t agent = (size_t)(guest_agent_linux_end - guest_agent_linux);
+	int r = 0;
+
+	r = r ?: add(a, e, "dev", S_IFDIR | 0755, NULL, 0);
+	r = r ?: add(a, e, "dev/console", S_IFCHR | 0600, NULL, 0);
+	r = r ?: add(a, e, "init", S_IFREG | 0755, guest_agent_linux, agent);
+	r = r ?: add(a, e, "m", S_IFDIR | 0755, NULL, 0);
+	for (size_t i = 0; i < nfiles && !r; i++) {
+		AUTO_FREE char *name = xasprintf("m/%s", files[i].name);
+
+		r = add(a, e, name, S_IFREG | 0644, files[i].bytes, files[i].len);
+	}
+	return r;
+}
+
+int initramfs_make(const struct machine_file *files, size_t nfiles, struct error *err)
+{
+	int fd = memfd_create("kmodlab-initramfs", MFD_CLOEXEC);
+	struct archive_entry *e = archive_entry_new();
+	struct archive *a = archive_write_new();
+	int r = -ENOMEM;
+
+	if (fd >= 0 && a && e && archive_write_set_format_cpio_newc(a) == ARCHIVE_OK &&
+		archive_write_open_fd(a, fd) == ARCHIVE_OK) {
+		r = fill(a, e, files, nfiles);
+		if (archive_write_close(a) != ARCHIVE_OK)
+			r = r ?: -EIO;
+	}
+	archive_entry_free(e);
+	archive_write_free(a);
+	if (!r)
+		return fd;
+	close_fd(&fd);
+	return error_set(err, -r, "cannot make the machine's initramfs in memory");
+}
