@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_TARGET_TARGET_H
+#define KMODLAB_TARGET_TARGET_H
+/*
+ * A target: a kernel to test against, with the build tree and the compiler that belong to it.
+ * The registry is a directory of readable INI files, one per target; a provider knows how to
+ * make one kind of target (`debian:bookworm`, `tree:DIR`, `host`).
+ */
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum target_os { TARGET_LINUX, TARGET_FREEBSD };
+
+/* All strings are owned, absolute paths are the host's unless said otherwise, none is NULL
+ * but where said. */
+struct target {
+	char *name; /* "debian:bookworm/cloud": what the user types */
+	enum target_os os;
+	char *arch;    /* "x86_64" */
+	char *release; /* "6.1.0-38-cloud-amd64", as uname -r in it says */
+	char *kernel;  /* the image QEMU boots */
+	char *root;    /* the tree whose /usr and /etc hold the compiler; "/" is this machine */
+	char *build;   /* the kernel's build tree, as a path inside `root` */
+	char *modules; /* the kernel's own modules, or NULL */
+	char *symbols; /* names of every symbol of the running kernel, sorted, a line each; or NULL */
+	char *added;   /* when, ISO 8601, UTC: "2026-11-22T13:05:00Z" */
+	char *note;    /* what was out of the ordinary in making it, one sentence; or NULL */
+};
+
+/* Owns its targets. */
+struct targets {
+	struct target *items;
+	size_t n;
+};
+
+/* Shows how far a long step has come. `total` 0: not known. Units are bytes. */
+typedef void target_progress_fn(
+	void *arg, const char *what, unsigned long long done, unsigned long long total);
+
+/* One kind of target. */
+struct target_provider {
+	const char *prefix; /* "debian": what stands before the first ':' (or is the whole name) */
+	const char *syntax; /* "debian:SUITE[/FLAVOUR]", for help */
+	const char *sentence;
+	/* Brings `spec` (what stands after "prefix:", may be empty) to its full form, refusing what
+	 * is not one: "bookworm" to "bookworm/cloud". The result is the caller's; NULL on error. */
+	char *(*normalise)(const char *spec, struct error *err);
+	/* Bytes of disk that an add of the normalised `spec` needs at its fullest; 0: next to
+	 * nothing. */
+	unsigned long long (*needs)(const char *spec);
+	/* Makes the target. What is to be kept on disk goes into the directory `staging` (it exists and
+	 * is empty), which will be renamed to `final`: the paths put into `t` must be those below
+	 * `final`. `t` comes with name, OS and architecture set; symbols and added are not the
+	 * provider's. 0 or -errno with the sentence set. */
+	int (*make)(const char *spec, const char *staging, const char *final, struct target *t,
+		target_progress_fn *progress, void *arg, struct error *err);
+};
+
+/* NULL-terminated. */
+extern const struct target_provider *const target_providers[];
+
+/* A target being added: made in a scratch directory, then kept or thrown away. */
+struct target_addition;
+
+/* The full name for what the user typed: "debian:bookworm" to "debian:bookworm/cloud". Caller
+ * frees; NULL with the sentence set for an unknown provider (naming the nearest) or a bad spec. */
+char *target_full_name(const char *typed, struct error *err);
+/* One safe file name for the full name `name`; different names have different ones, which
+ * path_flatten alone does not promise for the paths in tree:DIR. Caller frees. */
+char *target_flat_name(const char *name);
+
+/* Makes the target `name` (a full name) in a scratch directory. Refuses (-EEXIST) one that is
+ * registered already and (-ENOSPC) a disk that is too full; waits for another process that is
+ * adding the same one. `progress` may be NULL. On 0, `*out` is to be given to target_add_keep or
+ * target_add_drop. */
+int target_add_begin(const char *name, target_progress_fn *progress, void *arg,
+	struct target_addition **out, struct error *err);
+/* The new target, with paths that hold before it is kept (in the scratch directory). Its `symbols`
+ * names a file that the caller may write before target_add_keep; one not written becomes NULL. */
+const struct target *target_add_staged(const struct target_addition *a);
+/* Moves it into place and registers it, atomically; frees `a` whatever comes of it. */
+int target_add_keep(struct target_addition *a, struct error *err);
+/* Throws it away, and frees `a`. NULL is fine. */
+void target_add_drop(struct target_addition *a);
+
+/* All registered targets, oldest first. A file that cannot be read as a target is an error naming
+ * it. 0 or -errno. */
+int targets_load(struct targets *all, struct error *err);
+void targets_free(struct targets *all);
+/* The registered target for what the user typed, or NULL with the sentence set (naming the command
+ * that would add it, and the nearest registered name). Belongs to `all`. */
+const struct target *target_look_up(
+	const struct targets *all, const char *typed, struct error *err);
+/* The same for somebody who wants to use it: also NULL if its kernel or build tree is gone. */
+const struct target *target_find(const struct targets *all, const char *typed, struct error *err);
+/* Removes the files and the registration, damaged or not; -ENOENT if there is none. */
+int target_remove(const char *name, struct error *err);
+/* The file that describes the target. Caller frees. */
+char *target_file(const char *name);
+/* Bytes on disk of what was made for it: a few MB (the symbols) for tree and host. */
+unsigned long long target_disk_bytes(const char *name);
+
+void target_free(struct target *t);
+const char *target_os_name(enum target_os os); /* "Linux", "FreeBSD" */
+
+/* The word among `words` (NULL-terminated) that is nearest to `typed` by edit distance, if near
+ * enough to be a slip of the finger; else NULL. */
+const char *nearest_word(const char *typed, const char *const *words);
+
+#endif
