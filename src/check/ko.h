@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_CHECK_KO_H
+#define KMODLAB_CHECK_KO_H
+/*
+ * What a Linux .ko says of itself: elf(5), and the .modinfo, .gnu.linkonce.this_module and symbol
+ * table conventions of include/linux/module.h, moduleparam.h and scripts/mod/modpost.c.
+ * The bytes are foreign: any bytes at all are read without a fault.
+ */
+#include "base/buf.h"
+#include "base/finding.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum ko_kind {
+	KO_LINUX,   /* a Linux module for this architecture */
+	KO_NOT_ELF, /* not an ELF file at all, or too short to be one */
+	KO_DAMAGED, /* begins as an ELF file, but its tables lie outside it: cut off or corrupt */
+	KO_OTHER_ARCH, /* for another processor */
+	KO_FREEBSD,    /* a FreeBSD KLD */
+	KO_NOT_MODULE, /* an ELF file that is no module (a program, a library, a plain object) */
+};
+
+struct ko_param {
+	char *name;
+	char *type;	   /* "int", "charp", "array of int", or "" */
+	char *description; /* or "" */
+};
+
+/* Strings are owned; a value that the file does not give is NULL. */
+struct ko {
+	enum ko_kind kind;
+	char *machine; /* the architecture it is for, in words: "aarch64" */
+	char *name;    /* as the kernel will know it: "hello", "snd_hda" */
+	char *license;
+	char *vermagic;
+	char *description;
+	char *author;
+	struct strv depends;   /* modules it needs loaded first */
+	struct strv undefined; /* symbols it takes from elsewhere */
+	struct strv exports;   /* symbols it exports */
+	struct ko_param *params;
+	size_t nparams;
+	bool has_init;
+	bool has_exit;
+};
+
+/* Reads it; always fills `ko`, whose kind says what the bytes turned out to be. `file_name` gives
+ * the name where the file itself does not ("snd-hda.ko" gives "snd_hda"). */
+void ko_read(const void *bytes, size_t len, const char *file_name, struct ko *ko);
+void ko_free(struct ko *ko);
+
+/* Adds an error finding (rules not-a-module, damaged-file, wrong-arch, wrong-os) for a file that
+ * no Linux kernel of `arch` would load, and returns true; false for KO_LINUX. */
+bool ko_refuse(const struct ko *ko, const char *path, const char *arch, struct findings *out);
+
+/* "snd-hda-intel.ko.xz" to "snd_hda_intel". Caller frees. */
+char *ko_module_name(const char *file_name);
+
+#endif

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Two files tell about a target's symbols. Module.symvers in its build tree has one line per export,
+ * "0xcrc<TAB>symbol<TAB>module<TAB>EXPORT_SYMBOL[_GPL]<TAB>namespace"; the list taken from the running
+ * kernel has every name, exported or not, sorted. Both are read anew for each look-up: a megabyte
+ * or so, a few milliseconds, and only when something is wrong with a module.
+ */
+#include "check/symbols.h"
+
+#include "base/path.h"
+
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+
+#define FILE_MAX_BYTES (256u << 20)
+/* Longer names are not guessed at. */
+#define GUESS_MAX_LEN 96
+
+struct text {
+	const char *p;
+	size_t len;
+};
+
+struct export_line {
+	struct text symbol, owner, kind, namespace;
+};
+
+static bool text_is(struct text t, const char *word)
+{
+	return t.len == strlen(word) && !memcmp(t.p, word, t.len);
+}
+
+static bool text_begins(struct text t, const char *word)
+{
+	return t.len >= strlen(word) && !memcmp(t.p, word, strlen(word));
+}
+
+/* Takes the next line off `*rest`; false at the end. */
+static bool next_line(struct text *rest, struct text *line)
+{
+	const char *end;
+
+	if (!rest->len)
+		return false;
+	end = memchr(rest->p, '\n', rest->len);
+	*line = (struct text){rest->p, end ? (size_t)(end - rest->p) : rest->len};
+	rest->p += line->len + (end != NULL);
+	rest->len -= line->len + (end != NULL);
+	return true;
+}
+
+static struct text next_field(struct text *line)
+{
+	const char *tab = memchr(line->p, '\t', line->len);
+	struct text field = {line->p, tab ? (size_t)(tab - line->p) : line->len};
+
+	line->p += field.len + (tab != NULL);
+	line->len -= field.len + (tab != NULL);
+	return field;
+}
+
+static bool parse_export(struct text line, struct export_line *out)
+{
+	struct text last;
+
+	next_field(&line);
+	out->symbol = next_field(&line);
+	out->owner = next_field(&line);
+	out->kind = next_field(&line);
+	out->namespace = next_field(&line);
+	/* Linux 5.4 and 5.5 had the namespace third. */
+	if (!text_begins(out->kind, "EXPORT_") && text_begins(out->namespace, "EXPORT_")) {
+		last = out->namespace;
+		out->namespace = out->owner;
+		out->owner = out->kind;
+		out->kind = last;
+	}
+	return out->symbol.len && text_begins(out->kind, "EXPORT_");
+}
+
+/* ---- guessing what was meant ---- */
+
+/* Which letters occur, a bit each: two names whose sets differ in many cannot be near. */
+static uint64_t letters(const char *p, size_t len)
+{
+	uint64_t set = 0;
+
+	for (size_t i = 0; i < len; i++)
+		set |= UINT64_C(1) << ((unsigned char)p[i] & 63);
+	return set;
+}
+
+/* Edit distance with neighbours swapped counting as one; more than `most` comes out as most + 1.
+ * Both are at most GUESS_MAX_LEN + most long. */
+static unsigned distance(struct text a, struct text b, unsigned most)
+{
+	unsigned rows[3][GUESS_MAX_LEN + 8];
+	unsigned *before = rows[0], *last = rows[1], *row = rows[2], *spare;
+
+	for (size_t j = 0; j <= b.len; j++)
+		last[j] = (unsigned)j;
+	for (size_t i = 1; i <= a.len; i++) {
+		unsigned least = row[0] = (unsigned)i;
+
+		for (size_t j = 1; j <= b.len; j++) {
+			unsigned best = last[j - 1] + (a.p[i - 1] != b.p[j - 1]);
+
+			if (last[j] + 1 < best)
+				best = last[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] &&
+				a.p[i - 2] == b.p[j - 1] && before[j - 2] + 1 < best)
+				best = before[j - 2] + 1;
+			row[j] = best;
+			if (best < least)
+				least = best;
+		}
+		if (least > most)
+			return most + 1;
+		spare = before;
+		before = last;
+		last = row;
+		row = spare;
+	}
+	return last[b.len];
+}
+
+/* The exported name in `symvers` nearest to `name`, if near enough to be what was meant. */
+static char *nearest_export(struct text symvers, const char *name)
+{
+	struct text wanted = {name, strlen(name)}, best = {0}, line;
+	unsigned most = wanted.len < 4 ? 0 : wanted.len < 8 ? 1 : wanted.len < 16 ? 2 : 3;
+	uint64_t set = letters(name, wanted.len);
+	struct export_line e;
+
+	if (wanted.len > GUESS_MAX_LEN)
+		return NULL;
+	while (most && next_line(&symvers, &line)) {
+		unsigned d;
+
+		if (!parse_export(line, &e))
+			continue;
+		if (e.symbol.len + most < wanted.len || e.symbol.len > wanted.len + most)
+			continue;
+		if (__builtin_popcountll(letters(e.symbol.p, e.symbol.len) ^ set) > 2 * (int)most)
+			continue;
+		d = distance(wanted, e.symbol, most);
+		if (d && d <= most) {
+			best = e.symbol;
+			most = d - 1; /* only a nearer one is of interest now */
+		}
+	}
+	return best.p ? xstrndup(best.p, best.len) : NULL;
+}
+
+/* ---- looking up ---- */
+
+static bool find_export(struct text symvers, const char *name, struct export_line *out)
+{
+	struct text line;
+
+	while (next_line(&symvers, &line))
+		if (parse_export(line, out) && text_is(out->symbol, name))
+			return true;
+	return false;
+}
+
+/* Whether the sorted list `names`, one a line, has `name`. */
+static bool listed(struct text names, const char *name)
+{
+	size_t low = 0, high = names.len, len = strlen(name);
+
+	/* low and high are always at the beginning of a line, or at the end. */
+	while (low < high) {
+		size_t at = low + (high - low) / 2, n;
+		const char *end;
+		int c;
+
+		while (at > low && names.p[at - 1] != '\n')
+			at--;
+		end = memchr(names.p + at, '\n', names.len - at);
+		n = end ? (size_t)(end - names.p) - at : names.len - at;
+		c = memcmp(names.p + at, name, n < len ? n : len);
+		if (!c && n == len)
+			return true;
+		if (c > 0 || (!c && n > len))
+			high = at;
+		else
+			low = at + n + (end != NULL);
+	}
+	return false;
+}
+
+static enum symbol_state not_exported(const struct target *target, const char *name)
+{
+	AUTO_BUF struct buf names = {0};
+
+	if (!target->symbols || path_read(target->symbols, FILE_MAX_BYTES, &names) || !names.len)
+		return SYMBOL_UNKNOWN;
+	return listed((struct text){names.data, names.len}, name) ? SYMBOL_UNEXPORTED
+								  : SYMBOL_ABSENT;
+}
+
+void symbol_look_up(const struct target *target, const char *name, struct symbol_info *out)
+{
+	AUTO_FREE char *path = xasprintf("%s%s/Module.symvers",
+		strcmp(target->root, "/") ? target->root : "", target->build);
+	AUTO_BUF struct buf raw = {0};
+	struct export_line found;
+	struct text symvers;
+
+	*out = (struct symbol_info){.state = SYMBOL_UNKNOWN};
+	/* Without the exports, "not exported" cannot be told from "exported". */
+	if (path_read(path, FILE_MAX_BYTES, &raw) || !raw.len)
+		return;
+	symvers = (struct text){raw.data, raw.len};
+	if (!find_export(symvers, name, &found)) {
+		out->state = not_exported(target, name);
+		out->nearest = nearest_export(symvers, name);
+		return;
+	}
+	out->state =
+		text_begins(found.kind, "EXPORT_SYMBOL_GPL") ? SYMBOL_GPL_ONLY : SYMBOL_EXPORTED;
+	out->owner = xstrndup(found.owner.p, found.owner.len);
+	if (found.namespace.len)
+		out->namespace = xstrndup(found.namespace.p, found.namespace.len);
+}
+
+void symbol_info_free(struct symbol_info *s)
+{
+	free(s->owner);
+	free(s->namespace);
+	free(s->nearest);
+	*s = (struct symbol_info){0};
+}
+
+/* ---- saying it ---- */
+
+static const struct {
+	const char *symbol;
+	const char *hint;
+} hints[] = {
+	{"kallsyms_lookup_name",
+		"It has not been exported since Linux 5.7: use an exported function for what is "
+		"wanted, or put a kprobe on the symbol by its name."},
+	{"kallsyms_on_each_symbol",
+		"It has not been exported since Linux 5.7: use an exported function for what is "
+		"wanted."},
+	{"sys_call_table",
+		"System calls are not to be replaced by a module: watch them with a kprobe, a "
+		"tracepoint or ftrace."},
+	{"tasklist_lock", "Modules walk tasks under rcu_read_lock() instead."},
+	{"find_task_by_vpid",
+		"Use get_pid_task(find_vpid(nr), PIDTYPE_PID), and put_task_struct() "
+		"when done."},
+	{"find_task_by_pid_ns",
+		"Use get_pid_task(find_vpid(nr), PIDTYPE_PID), and "
+		"put_task_struct() when done."},
+	{"do_exit",
+		"It has not been exported since Linux 5.17: a kernel thread ends by returning "
+		"from its function, or with kthread_exit()."},
+	{"complete_and_exit", "Linux 5.17 renamed it kthread_complete_and_exit()."},
+	{"init_timer", "Linux 4.15 removed it: use timer_setup()."},
+	{"setup_timer", "Linux 4.15 removed it: use timer_setup()."},
+	{"del_timer", "Linux 6.15 removed it: use timer_delete(), there since 6.2."},
+	{"del_timer_sync", "Linux 6.15 removed it: use timer_delete_sync(), there since 6.2."},
+	{"do_gettimeofday", "Linux 5.0 removed it: use ktime_get_real_ts64()."},
+	{"getnstimeofday", "Use ktime_get_real_ts64(), which took its place."},
+	{"ioremap_nocache", "Linux 5.6 removed it: ioremap() does the same."},
+	{"create_proc_entry", "Linux 3.10 removed it: use proc_create()."},
+	{"pci_alloc_consistent", "Linux 5.18 removed it: use dma_alloc_coherent()."},
+	{"pci_free_consistent", "Linux 5.18 removed it: use dma_free_coherent()."},
+	{"strlcpy", "Linux 6.8 removed it: use strscpy()."},
+	{"prandom_u32", "Use get_random_u32(), which took its place."},
+	{"vfs_read", "Use kernel_read(), which takes a kernel buffer."},
+	{"vfs_write", "Use kernel_write(), which takes a kernel buffer."},
+	{"printf", "The kernel has no C library: use printk() or pr_info()."},
+	{"puts", "The kernel has no C library: use printk() or pr_info()."},
+	{"putchar", "The kernel has no C library: use printk() or pr_cont()."},
+	{"malloc", "The kernel has no C library: use kmalloc() from <linux/slab.h>."},
+	{"calloc", "The kernel has no C library: use kcalloc() from <linux/slab.h>."},
+	{"realloc", "The kernel has no C library: use krealloc() from <linux/slab.h>."},
+	{"free", "The kernel has no C library: use kfree() from <linux/slab.h>."},
+	{"sleep", "The kernel has no C library: use ssleep() or msleep() from <linux/delay.h>."},
+	{"usleep", "The kernel has no C library: use usleep_range() from <linux/delay.h>."},
+	{"exit", "A module does not exit: return an error from its function."},
+	{"__udivdi3", "This kernel divides 64-bit numbers with div_u64() and do_div()."},
+};
+
+const char *symbol_hint(const char *name)
+{
+	for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
+		if (!strcmp(hints[i].symbol, name))
+			return hints[i].hint;
+	return NULL;
+}
+
+/* It is exported: why could a module not have it? */
+static void explain_exported(const char *module, const char *symbol, const struct symbol_info *info,
+	char **message, char **advice)
+{
+	const char *owner = info->owner ? info->owner : "vmlinux";
+	const char *base = strrchr(owner, '/') ? strrchr(owner, '/') + 1 : owner;
+
+	if (info->namespace && !strncmp(info->namespace, "module:", 7)) {
+		*message = xasprintf("%s uses %s, which the kernel exports to %s alone.", module,
+			symbol, info->namespace + 7);
+		*advice = xstrdup("It is not for modules from elsewhere: find another function.");
+	} else if (info->namespace) {
+		*message = xasprintf("%s uses %s, which is in the symbol namespace %s.", module,
+			symbol, info->namespace);
+		*advice =
+			xasprintf("Import the namespace: MODULE_IMPORT_NS(%s), from Linux 6.13 on "
+				  "MODULE_IMPORT_NS(\"%s\").",
+				info->namespace, info->namespace);
+	} else if (strcmp(base, "vmlinux")) {
+		*message = xasprintf("%s uses %s, which is not in the kernel itself but in the "
+				     "module %s.",
+			module, symbol, base);
+		*advice = xasprintf("Have %s loaded before %s.", base, module);
+	} else if (info->state == SYMBOL_GPL_ONLY) {
+		*message = xasprintf("%s uses %s, which the kernel gives to GPL-compatible modules "
+				     "only.",
+			module, symbol);
+		*advice = xstrdup("MODULE_LICENSE must name a GPL-compatible licence (\"GPL\", "
+				  "\"Dual MIT/GPL\", \"Dual BSD/GPL\"), and the code be under it.");
+	} else {
+		*message = xasprintf("%s uses %s, which this kernel does export: the module was "
+				     "built for another one.",
+			module, symbol);
+		*advice = xstrdup("Build it for this target: give its source directory.");
+	}
+}
+
+void symbol_explain(const char *module, const char *symbol, const struct symbol_info *info,
+	char **message, char **advice)
+{
+	const char *hint = symbol_hint(symbol);
+
+	*advice = NULL;
+	switch (info->state) {
+	case SYMBOL_EXPORTED:
+	case SYMBOL_GPL_ONLY:
+		explain_exported(module, symbol, info, message, advice);
+		return;
+	case SYMBOL_UNEXPORTED:
+		*message = xasprintf("%s uses %s, which the kernel has but does not export to "
+				     "modules.",
+			module, symbol);
+		if (!hint)
+			*advice = info->nearest
+				? xasprintf("Use an exported function that does the same; %s is "
+					    "one with nearly that name.",
+					  info->nearest)
+				: xstrdup("Use an exported function that does the same: "
+					  "Module.symvers in the build tree lists them.");
+		break;
+	case SYMBOL_ABSENT:
+		*message =
+			xasprintf("%s uses %s, which this kernel does not have.", module, symbol);
+		break;
+	case SYMBOL_UNKNOWN:
+		*message = xasprintf("%s uses %s, which nothing exports.", module, symbol);
+		break;
+	}
+	if (hint)
+		*advice = xstrdup(hint);
+	else if (!*advice && info->nearest)
+		*advice = xasprintf("Was %s meant? The kernel exports that.", info->nearest);
+	else if (!*advice)
+		*advice =
+			xasprintf("If %s is the module's own, list the file that defines it in "
+				  "the Makefile (%s-y); if it is another module's, build and load "
+				  "the two together.",
+				symbol, module);
+}
