@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One build, from the user's directory to .ko files in memory. Beside the mirror (build/mirror.h)
+ * three files say what is in it:
+ *
+ *	identity	the target, and how we build: another one, and the mirror starts over
+ *	stamp		after a build that made modules: the recipe, and the modules with their size
+ *			and date. While it holds and the user's directory is as it was, nothing is run
+ *	log		what make printed then, so that its warnings show every time
+ *
+ * The mirror's lock is held until the modules are in memory, so that any number of runs of one
+ * module at a time see whole files.
+ */
+#include "build/build.h"
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "build/kbuild.h"
+#include "build/mirror.h"
+#include "build/sandbox.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/* To be raised when the same source would be built differently. */
+#define BUILD_FORMAT "kmodlab build 1"
+#define LOG_MAX	     (8u << 20)
+#define MODULE_MAX   (256u << 20)
+#define STAMP_MAX    (1u << 20)
+
+struct job {
+	const char *dir;
+	const struct target *target;
+	int64_t deadline;
+	struct mirror mirror;
+	struct sandbox sandbox;
+	struct manifest last, now;
+	struct build *out;
+	struct error *err;
+};
+
+void module_files_free(struct module_files *m)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		free(m->items[i].name);
+		free(m->items[i].path);
+		free(m->items[i].bytes);
+	}
+	free(m->items);
+	*m = (struct module_files){0};
+}
+
+void build_free(struct build *b)
+{
+	module_files_free(&b->modules);
+	findings_free(&b->findings);
+	free(b->log);
+	*b = (struct build){0};
+}
+
+static void job_close(struct job *j)
+{
+	sandbox_free(&j->sandbox);
+	manifest_free(&j->last);
+	manifest_free(&j->now);
+	mirror_close(&j->mirror);
+}
+
+/* ---- what the mirror was made for ---- */
+
+static void add_identity_of(struct buf *to, const struct target *t, const char *name)
+{
+	AUTO_FREE char *path =
+		xasprintf("%s%s/%s", strcmp(t->root, "/") ? t->root : "", t->build, name);
+	struct stat st = {0};
+
+	if (!stat(path, &st))
+		buf_addf(to, "%s %jd %jd.%09ld\n", name, (intmax_t)st.st_size,
+			(intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
+/* The target by its name and by what its build tree looks like: that of this machine, or of a
+ * kernel that somebody is working on, changes under the same name. */
+static char *identity(const struct job *j)
+{
+	const struct target *t = j->target;
+	struct buf text = {0};
+
+	buf_addf(&text, "%s\n%s %s %s\n%s %s\n", BUILD_FORMAT, t->name, t->release, t->arch,
+		t->root, t->build);
+	add_identity_of(&text, t, "Makefile");
+	add_identity_of(&text, t, "Module.symvers");
+	add_identity_of(&text, t, "include/config/auto.conf");
+	add_identity_of(&text, t, "include/generated/autoconf.h");
+	return buf_take(&text);
+}
+
+static bool read_beside(const struct job *j, const char *name, size_t max, struct buf *text)
+{
+	AUTO_FREE char *path = mirror_file(&j->mirror, name);
+
+	return !path_read(path, max, text) && text->len;
+}
+
+static int write_beside(const struct job *j, const char *name, const char *text, size_t len)
+{
+	AUTO_FREE char *path = mirror_file(&j->mirror, name);
+
+	return path_write(path, text, len, j->err);
+}
+
+static void remove_beside(const struct job *j, const char *name)
+{
+	AUTO_FREE char *path = mirror_file(&j->mirror, name);
+
+	unlink(path);
+}
+
+static bool same_identity(const struct job *j)
+{
+	AUTO_FREE char *now = identity(j);
+	AUTO_BUF struct buf then = {0};
+
+	return read_beside(j, "identity", STAMP_MAX, &then) && !strcmp(then.data, now);
+}
+
+/* ---- modules ---- */
+
+static int load_module(struct job *j, const char *path, struct stat *st)
+{
+	AUTO_BUF struct buf bytes = {0};
+	AUTO_FREE char *base = path_base(path);
+	struct module_file *m;
+	int r = mirror_read(j->mirror.src, path, MODULE_MAX, &bytes, st);
+
+	if (r)
+		return r;
+	m = ARRAY_ADD(j->out->modules.items, j->out->modules.n);
+	m->name = xstrndup(base, strlen(base) - strlen(".ko"));
+	m->path = xasprintf("%s/%s", j->mirror.src, path);
+	m->len = bytes.len;
+	m->bytes = buf_take(&bytes);
+	return 0;
+}
+
+static void stamp_module(struct buf *stamp, const char *path, const struct stat *st)
+{
+	buf_addf(stamp, "%jd %jd.%09ld %s\n", (intmax_t)st->st_size, (intmax_t)st->st_mtim.tv_sec,
+		st->st_mtim.tv_nsec, path);
+}
+
+/* Loads what the build made, and writes into `stamp` what that was. */
+static void load_products(struct job *j, enum kbuild_recipe recipe, struct buf *stamp)
+{
+	AUTO_STRV struct strv paths = {0};
+	struct stat st;
+
+	kbuild_products(j->mirror.src, j->sandbox.inside, recipe, &paths);
+	buf_addf(stamp, "%s\n", recipe == KBUILD_OWN ? "own" : "direct");
+	for (size_t i = 0; i < paths.n; i++) {
+		int r = load_module(j, paths.v[i], &st);
+
+		if (!r)
+			stamp_module(stamp, paths.v[i], &st);
+		else
+			finding_add(&j->out->findings, "build-failed", SEVERITY_ERROR, CLASS_BUILD,
+				xasprintf("The build lists %s among its modules, but it cannot be "
+					  "read: %s.",
+					paths.v[i], strerror(-r)),
+				NULL);
+	}
+}
+
+/* Loads the modules of the last build as the stamp has them; false if they are not those. */
+static bool load_stamped(struct job *j)
+{
+	AUTO_BUF struct buf stamp = {0}, seen = {0};
+	char *line, *rest;
+
+	if (!read_beside(j, "stamp", STAMP_MAX, &stamp))
+		return false;
+	buf_adds(&seen, stamp.data);
+	line = strtok_r(seen.data, "\n", &rest);
+	while (line && (line = strtok_r(NULL, "\n", &rest))) {
+		AUTO_BUF struct buf now = {0};
+		char *path = strchr(line, ' ');
+		struct stat st;
+
+		path = path ? strchr(path + 1, ' ') : NULL;
+		if (!path || load_module(j, path + 1, &st))
+			return false;
+		stamp_module(&now, path + 1, &st);
+		if (strncmp(now.data, line, now.len - 1))
+			return false;
+	}
+	return j->out->modules.n > 0;
+}
+
+/* ---- running make ---- */
+
+struct output {
+	struct buf log;
+	size_t dropped; /* bytes beyond LOG_MAX */
+};
+
+/* What a Makefile prints may be anything; only text is kept. */
+static void on_line(void *arg, const char *line, size_t len)
+{
+	struct output *o = arg;
+
+	if (o->log.len + len + 1 > LOG_MAX) {
+		o->dropped += len + 1;
+		return;
+	}
+	buf_reserve(&o->log, len + 1);
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)line[i];
+
+		if (c == '\t' || (c >= ' ' && c != 127))
+			o->log.data[o->log.len++] = (char)c;
+	}
+	buf_adds(&o->log, "\n");
+}
+
+static bool says(const struct buf *log, const char *words)
+{
+	return log->len && strstr(log->data, words);
+}
+
+/* Whether a line ends so. Words in the middle of one may be the user's, in a quoted source line. */
+static bool a_line_ends(const struct buf *log, const char *words)
+{
+	AUTO_FREE char *end = xasprintf(": %s\n", words);
+
+	return says(log, end);
+}
+
+/* What went wrong without being the module's fault. 0 if nothing did. */
+static int own_failure(const struct job *j, const struct buf *log, int status)
+{
+	if (!status)
+		return 0;
+	if (log->len && !strncmp(log->data, "bwrap: ", 7)) {
+		AUTO_FREE char *line = xstrndup(log->data, strcspn(log->data, "\n"));
+
+		return sandbox_failed(line, j->target, j->err);
+	}
+	if (a_line_ends(log, "No space left on device"))
+		return error_set(j->err, ENOSPC,
+			"the disk of %s, or the machine's memory, is full: make room and try again",
+			j->mirror.base);
+	if (says(log, "fatal error: Killed signal terminated program") ||
+		a_line_ends(log, "Cannot allocate memory"))
+		return error_set(j->err, ENOMEM,
+			"the compiler was killed or found no memory: close something, or use a "
+			"machine with more");
+	return 0;
+}
+
+/* One run of make. Its wait status, or -errno when that says nothing about the module. */
+static int run_recipe(struct job *j, enum kbuild_recipe recipe, char **log)
+{
+	struct output o = {0};
+	int64_t cpu = 0;
+	int r = sandbox_prepare(&j->sandbox, j->dir, j->mirror.src, j->target, j->err);
+	int own;
+
+	if (r)
+		return r;
+	kbuild_forget(j->mirror.src, recipe);
+	kbuild_command(&j->sandbox, recipe, j->dir, j->target);
+	r = proc_run(
+		j->sandbox.argv.v, clock_left_ms(j->deadline), on_line, NULL, &o, &cpu, j->err);
+	j->out->cpu_us += cpu;
+	if (r == -ETIMEDOUT)
+		error_set(j->err, ETIMEDOUT, "the build of %s did not end in the time it was given",
+			j->dir);
+	own = r >= 0 ? own_failure(j, &o.log, r) : r;
+	if (o.dropped)
+		buf_addf(&o.log, "(%zu more bytes of output)\n", o.dropped);
+	/* make says so itself when it fails; whatever else failed in its place did not. */
+	if (r > 0 && !says(&o.log, "make: ***")) {
+		AUTO_FREE char *how = proc_status_text(r);
+
+		buf_addf(&o.log, "make: *** %s\n", how);
+	}
+	*log = buf_take(&o.log);
+	return own ? own : r;
+}
+
+/* Tries the first recipe and, where that cannot have been what the author meant, the second. */
+static int run_plan(struct job *j, struct kbuild_plan plan, struct buf *stamp)
+{
+	AUTO_FREE char *log = NULL;
+	int status = run_recipe(j, plan.first, &j->out->log);
+
+	if (status < 0)
+		return status;
+	if (!status)
+		load_products(j, plan.first, stamp);
+	if (j->out->modules.n || !plan.second)
+		return 0;
+	if (status && !kbuild_makes_missing(j->dir, j->out->log))
+		return 0;
+	sandbox_free(&j->sandbox);
+	buf_free(stamp);
+	status = run_recipe(j, plan.second, &log);
+	if (status < 0)
+		return status;
+	if (!status)
+		load_products(j, plan.second, stamp);
+	/* When neither made a module, the first one's words are those to be read. */
+	if (j->out->modules.n) {
+		free(j->out->log);
+		j->out->log = log;
+		log = NULL;
+	}
+	return 0;
+}
+
+/* ---- the whole ---- */
+
+static void add_no_module(struct build *b)
+{
+	finding_add(&b->findings, "build-failed", SEVERITY_ERROR, CLASS_BUILD,
+		xstrdup("make ended well, but made no .ko file."),
+		xstrdup("obj-m must name an object (obj-m := hello.o for hello.c); a list that hangs "
+			"on a CONFIG_ variable is empty unless the Makefile sets that to m."));
+}
+
+static void diagnose(struct job *j)
+{
+	struct build *b = j->out;
+
+	b->ok = b->modules.n > 0;
+	build_diagnose(b->log,
+		j->sandbox.inside ? j->sandbox.inside : sandbox_path_for(j->dir, j->target), j->dir,
+		j->target, &b->findings);
+	if (!b->ok && !findings_count(&b->findings, SEVERITY_ERROR))
+		add_no_module(b);
+	/* What was said on the way to a module cannot have been the end of it. */
+	for (size_t i = 0; b->ok && i < b->findings.n; i++)
+		if (b->findings.items[i].severity == SEVERITY_ERROR) {
+			b->findings.items[i].severity = SEVERITY_WARNING;
+			b->findings.items[i].class = CLASS_PASS;
+		}
+}
+
+static enum kbuild_recipe last_recipe(const struct job *j)
+{
+	AUTO_BUF struct buf recipe = {0};
+
+	if (!read_beside(j, "recipe", 64, &recipe))
+		return KBUILD_NONE;
+	return !strcmp(recipe.data, "own\n") ? KBUILD_OWN : KBUILD_DIRECT;
+}
+
+/* What worked last time goes first: after the module's own make has made a header, say, a direct
+ * call would find it there, and go on using it when it should be made anew. */
+static struct kbuild_plan reorder(const struct job *j, struct kbuild_plan plan)
+{
+	if (plan.second && last_recipe(j) == plan.second)
+		return (struct kbuild_plan){plan.second, plan.first};
+	return plan;
+}
+
+static int make_anew(struct job *j, struct kbuild_plan plan)
+{
+	AUTO_BUF struct buf stamp = {0};
+	AUTO_FREE char *who = identity(j);
+	bool afresh = !same_identity(j);
+	int r;
+
+	remove_beside(j, "stamp");
+	r = mirror_sync(&j->mirror, &j->last, &j->now, afresh, j->err);
+	if (!r)
+		r = write_beside(j, "identity", who, strlen(who));
+	if (!r)
+		r = run_plan(j, reorder(j, plan), &stamp);
+	if (r)
+		return r; /* the mirror stays dirty: make may have been cut off in mid-write */
+	j->out->rebuilt = true;
+	mirror_settle(&j->mirror);
+	if (!j->out->modules.n)
+		return 0;
+	r = write_beside(j, "log", j->out->log, strlen(j->out->log));
+	if (!r)
+		r = write_beside(j, "recipe", stamp.data, strcspn(stamp.data, "\n") + 1);
+	return r ? r : write_beside(j, "stamp", stamp.data, stamp.len);
+}
+
+/* Whether all is as it was, with the modules and the log of last time loaded. */
+static bool take_last(struct job *j)
+{
+	AUTO_BUF struct buf log = {0};
+
+	if (!j->last.n || !manifest_same(&j->last, &j->now) || !same_identity(j) ||
+		!load_stamped(j)) {
+		module_files_free(&j->out->modules);
+		return false;
+	}
+	read_beside(j, "log", LOG_MAX + 4096, &log);
+	j->out->log = buf_take(&log);
+	return true;
+}
+
+static int build_job(struct job *j, struct kbuild_plan plan)
+{
+	int r = mirror_open(
+		&j->mirror, j->dir, j->target->name, clock_left_ms(j->deadline), j->err);
+
+	if (!r)
+		r = manifest_scan(j->dir, &j->now, j->err);
+	if (r)
+		return r;
+	mirror_last(&j->mirror, &j->last);
+	if (!take_last(j))
+		r = make_anew(j, plan);
+	if (!r)
+		diagnose(j);
+	return r;
+}
+
+int build_module(const char *dir, const struct target *target, int timeout_ms, struct build *out,
+	struct error *err)
+{
+	int64_t start = clock_us();
+	struct job j = {.dir = dir,
+		.target = target,
+		.deadline = start + (int64_t)timeout_ms * 1000,
+		.mirror = {.lock = -1},
+		.out = out,
+		.err = err};
+	struct kbuild_plan plan;
+	int r;
+
+	*out = (struct build){0};
+	if (target->os != TARGET_LINUX)
+		return error_set(err, ENOTSUP, "building for %s is not supported yet",
+			target_os_name(target->os));
+	plan = kbuild_recognise(dir, err);
+	if (!plan.first)
+		return -EINVAL;
+	r = build_job(&j, plan);
+	out->took_us = clock_us() - start;
+	job_close(&j);
+	if (r)
+		build_free(out);
+	return r;
+}
