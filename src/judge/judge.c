@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The order of questions: did the kernel crash (the log and the console say so); if not, did something
+ * fail to come back; if not, was a call refused; and then what deserves a word though nothing
+ * failed. The first one that holds is the leading finding.
+ */
+#include "judge/judge.h"
+
+#include "judge/kmsg.h"
+
+#include <string.h>
+
+/* "while hello's init ran", "after hello had been loaded" */
+static char *when(const struct run *r, size_t call, bool after)
+{
+	const struct call *c = call < r->ncalls ? &r->calls[call] : NULL;
+
+	if (!c)
+		return xstrdup("before anything was loaded");
+	if (after)
+		return xasprintf("after %s had %s", c->ko->name,
+			c->kind == CALL_LOAD ? "been loaded" : "been unloaded");
+	return xasprintf("while %s's %s ran", c->ko->name, c->kind == CALL_LOAD ? "init" : "exit");
+}
+
+static char *excerpt(const struct run *r, size_t first, size_t last)
+{
+	struct buf b = {0};
+
+	for (size_t i = first; i <= last && i < r->nlog; i++)
+		buf_addf(&b, "%s\n", r->log[i].text);
+	return buf_take(&b);
+}
+
+static bool judge_crashes(const struct run *r, struct findings *out)
+{
+	bool fatal = false;
+	struct crash c;
+
+	for (size_t from = 0; crash_find_linux(r->log, r->nlog, from, &c);) {
+		AUTO_FREE char *during = when(r, r->log[c.first].call, r->log[c.first].after);
+		struct finding *f;
+
+		if (c.fatal)
+			f = finding_add(out, "crash", SEVERITY_ERROR, CLASS_CRASH,
+				xasprintf("%s %s: %s%s%s",
+					fatal ? "another crash followed" : "the kernel crashed",
+					during, c.title, c.place ? ", in " : "",
+					c.place ? c.place : ""),
+				fatal ? xstrdup("Look at the first crash; this one may only be its "
+						"consequence.")
+				      : xstrdup("The function after \"in\" is where it happened; the call "
+						"trace shows how it came there."));
+		else
+			f = finding_add(out, "kernel-warning", SEVERITY_WARNING, CLASS_PASS,
+				xasprintf("the kernel warned %s: %s%s%s", during, c.title,
+					c.place ? ", in " : "", c.place ? c.place : ""),
+				xstrdup("A WARN marks a state that the kernel's authors hold to be "
+					"impossible; the trace shows the way there."));
+		f->excerpt = excerpt(r, c.first, c.last);
+		fatal = fatal || c.fatal;
+		from = c.last + 1;
+		crash_free(&c);
+	}
+	return fatal;
+}
+
+/* Ended, silent, or talking nonsense, with nothing in the log that explains it. */
+static void judge_end(const struct run *r, struct findings *out)
+{
+	size_t last = r->ncalls ? r->ncalls - 1 : 0;
+	const struct call *c = r->ncalls ? &r->calls[last] : NULL;
+	AUTO_FREE char *during = when(r, last, c && c->returned);
+
+	switch (r->end) {
+	case RUN_DONE:
+		return;
+	case RUN_ENDED:
+		finding_add(out, "crash", SEVERITY_ERROR, CLASS_CRASH,
+			xasprintf("the machine reset itself %s, without a word from the kernel",
+				during),
+			xstrdup("A triple fault does that: the stack or the page tables were "
+				"overwritten, or the code asked for a reboot."));
+		return;
+	case RUN_NONSENSE:
+		finding_add(out, "crash", SEVERITY_ERROR, CLASS_CRASH,
+			xasprintf("the machine went out of its mind %s: memory that is not the "
+				  "module's was overwritten",
+				during),
+			xstrdup("Look for writes past the end of a buffer or through a wild pointer."));
+		return;
+	case RUN_SILENT:
+		finding_add(out, "hang", SEVERITY_ERROR, CLASS_HANG,
+			xasprintf("%s's %s did not come back within %g s", c->ko->name,
+				c->kind == CALL_LOAD ? "init" : "exit", r->timeout_ms / 1000.0),
+			xstrdup("Look for a loop that does not end, a lock that is not released or a "
+				"wait that nobody ends; --timeout gives it longer."));
+	}
+}
+
+static void judge_signal(const struct run *r, size_t call, struct findings *out)
+{
+	const struct call *c = &r->calls[call];
+
+	finding_add(out, "crash", SEVERITY_ERROR, CLASS_CRASH,
+		xasprintf("the process that called %s's %s was killed in the kernel by signal %d",
+			c->ko->name, c->kind == CALL_LOAD ? "init" : "exit", c->signal),
+		NULL);
+}
+
+void judge_run(const struct run *r, const struct target *target, struct findings *out)
+{
+	bool crashed = judge_crashes(r, out);
+
+	if (!crashed)
+		judge_end(r, out);
+	for (size_t i = 0; i < r->ncalls; i++) {
+		if (!crashed && r->calls[i].signal)
+			judge_signal(r, i, out);
+		else if (r->calls[i].returned && !r->calls[i].signal)
+			judge_refusal_linux(r, i, target, out);
+	}
+	if (r->dropped)
+		finding_add(out, "log-dropped", SEVERITY_WARNING, CLASS_PASS,
+			xasprintf(
+				"the kernel's log buffer overflowed: %llu lines were lost before they "
+				"could be read",
+				r->dropped),
+			xstrdup("Log less, or use the _ratelimited forms (pr_info_ratelimited)."));
+}

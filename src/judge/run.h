@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_JUDGE_RUN_H
+#define KMODLAB_JUDGE_RUN_H
+/*
+ * What happened in a machine, as plain structures: the calls that were made and what came back, the
+ * kernel's log, the console, and how it ended. The trial fills it in, the judge reads it.
+ */
+#include "base/buf.h"
+#include "check/ko.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Who a log line comes from, as far as its text tells. */
+enum origin {
+	ORIGIN_MODULE, /* the module's own, or something it brought about */
+	ORIGIN_TAINT,  /* the kernel's remark that a module taints it */
+	ORIGIN_KERNEL, /* the kernel's own business, going on in the background */
+};
+
+#define LEVEL_UNKNOWN 8 /* from the console, which does not tell */
+
+struct record {
+	uint64_t seq;	   /* the kernel's number; 0 where it is not known */
+	uint64_t usec;	   /* since the machine's boot */
+	unsigned level;	   /* 0 (emerg) to 7 (debug), or LEVEL_UNKNOWN */
+	unsigned facility; /* 0: the kernel */
+	char *text;	   /* UTF-8; may have several lines; control characters are escaped */
+	enum origin origin;
+	size_t call; /* index of the call it came during, or after */
+	bool after;  /* ... that call had returned by then */
+};
+
+enum call_kind { CALL_LOAD, CALL_UNLOAD };
+
+/* One load or unload. */
+struct call {
+	enum call_kind kind;
+	const struct ko *ko; /* belongs to the trial */
+	bool supporting;     /* one of the kernel's own modules, loaded because ours needs it */
+	bool returned;	     /* false: the machine ended, or the deadline passed, first */
+	int error;	     /* 0, or a positive errno */
+	int signal;	     /* not 0: the caller was killed in the kernel */
+	int64_t took_us;     /* in the machine */
+};
+
+enum run_end {
+	RUN_DONE,     /* every call returned */
+	RUN_ENDED,    /* the machine ended itself in the midst of it */
+	RUN_SILENT,   /* the deadline of the last call passed */
+	RUN_NONSENSE, /* the agent's words made no sense any more */
+};
+
+struct run {
+	struct call *calls;
+	size_t ncalls;
+	struct record *log;
+	size_t nlog;
+	unsigned long long
+		dropped; /* records that the kernel's log buffer lost before they were read */
+	enum run_end end;
+	int timeout_ms; /* a call's deadline */
+	char *params;	/* what the module under test was given */
+	char *console;
+	uint64_t taint;
+};
+
+void run_free(struct run *r);
+
+#endif
