@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_CLI_CLI_H
+#define KMODLAB_CLI_CLI_H
+/* The subcommands, and what they share. */
+
+/* Exit statuses, everywhere. */
+enum {
+	EXIT_PASSED = 0,	 /* all passed */
+	EXIT_FOUND = 1,		 /* something was found */
+	EXIT_USAGE = 2,		 /* wrong usage */
+	EXIT_INFRASTRUCTURE = 3, /* our own failure, never the module's */
+};
+
+int run_main(int argc, char **argv);
+int target_main(int argc, char **argv);
+
+/* Prints "kmodlab: <sentence>" and, for EXIT_USAGE, where help is; returns `status`. */
+int cli_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A whole number of at least `least` and at most `most`; false for anything else. */
+int cli_number(const char *text, long least, long most, long *out);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "report/json.h"
+
+#include "judge/kmsg.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static void put(struct json_object *o, const char *key, const char *text)
+{
+	json_object_object_add(o, key, text ? json_object_new_string(text) : NULL);
+}
+
+static void put_int(struct json_object *o, const char *key, int64_t value)
+{
+	json_object_object_add(o, key, json_object_new_int64(value));
+}
+
+static void put_ms(struct json_object *o, const char *key, int64_t us)
+{
+	char text[32];
+
+	snprintf(text, sizeof text, "%.3f", (double)us / 1e3);
+	json_object_object_add(o, key, json_object_new_double_s((double)us / 1e3, text));
+}
+
+static struct json_object *target_json(const struct target *t)
+{
+	struct json_object *o = json_object_new_object();
+
+	put(o, "name", t->name);
+	put(o, "os", target_os_name(t->os));
+	put(o, "release", t->release);
+	put(o, "arch", t->arch);
+	return o;
+}
+
+static struct json_object *step_json(const struct trial *t, const struct step *s)
+{
+	struct json_object *o = json_object_new_object();
+	bool call = s->stage == STAGE_LOAD || s->stage == STAGE_UNLOAD;
+
+	put(o, "stage", stage_name(s->stage));
+	json_object_object_add(o, "ok", json_object_new_boolean(s->ok));
+	put_ms(o, "ms", s->took_us);
+	put(o, "what", s->what);
+	if (call && s->call < t->run.ncalls && t->run.calls[s->call].returned)
+		put_int(o, "errno", t->run.calls[s->call].error);
+	if (s->stage == STAGE_BUILD)
+		json_object_object_add(o, "rebuilt", json_object_new_boolean(t->rebuilt));
+	return o;
+}
+
+static struct json_object *record_json(const struct trial *t, const struct record *r)
+{
+	static const char *const origins[] = {"module", "taint", "kernel"};
+	struct json_object *o = json_object_new_object();
+
+	put_int(o, "us", (int64_t)r->usec);
+	put(o, "level", r->level == LEVEL_UNKNOWN ? NULL : kmsg_level_name(r->level));
+	put(o, "origin", origins[r->origin]);
+	if (r->call < t->run.ncalls)
+		put(o, "stage", t->run.calls[r->call].kind == CALL_LOAD ? "load" : "unload");
+	put(o, "text", r->text);
+	return o;
+}
+
+static struct json_object *finding_json(const struct finding *f)
+{
+	struct json_object *o = json_object_new_object();
+
+	put(o, "rule", f->rule);
+	put(o, "severity", severity_name(f->severity));
+	put(o, "class", class_name(f->class));
+	put(o, "file", f->file);
+	json_object_object_add(o, "line", f->line ? json_object_new_int64(f->line) : NULL);
+	json_object_object_add(o, "column", f->column ? json_object_new_int64(f->column) : NULL);
+	put(o, "message", f->message);
+	put(o, "advice", f->advice);
+	put(o, "excerpt", f->excerpt);
+	return o;
+}
+
+static struct json_object *trial_json(const struct trial *t)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *steps = json_object_new_array(), *log = json_object_new_array(),
+			   *findings = json_object_new_array();
+
+	put(o, "module", t->name);
+	put(o, "source", t->source);
+	json_object_object_add(o, "target", target_json(t->target));
+	put(o, "verdict", trial_verdict_name(t));
+	json_object_object_add(o, "passed", json_object_new_boolean(t->verdict == VERDICT_PASS));
+	put(o, "error", t->verdict == VERDICT_INFRASTRUCTURE ? t->error.text : NULL);
+	put_ms(o, "ms", t->took_us);
+	put(o, "accelerator", t->machine_release ? accel_name(t->accel) : NULL);
+	put(o, "machine_release", t->machine_release);
+	for (size_t i = 0; i < t->nsteps; i++)
+		json_object_array_add(steps, step_json(t, &t->steps[i]));
+	json_object_object_add(o, "steps", steps);
+	for (size_t i = 0; i < t->run.nlog; i++)
+		json_object_array_add(log, record_json(t, &t->run.log[i]));
+	json_object_object_add(o, "log", log);
+	put_int(o, "log_dropped", (int64_t)t->run.dropped);
+	for (size_t i = 0; i < t->findings.n; i++)
+		json_object_array_add(findings, finding_json(&t->findings.items[i]));
+	json_object_object_add(o, "findings", findings);
+	put(o, "console", t->run.console);
+	return o;
+}
+
+/* CPU time of this process alone: what QEMU, make and the sandbox use is not ours. */
+static int64_t own_cpu_us(void)
+{
+	struct rusage use;
+
+	if (getrusage(RUSAGE_SELF, &use))
+		return 0;
+	return (use.ru_utime.tv_sec + use.ru_stime.tv_sec) * INT64_C(1000000) +
+		use.ru_utime.tv_usec + use.ru_stime.tv_usec;
+}
+
+int json_write(FILE *out, const struct trial *trials, size_t n)
+{
+	struct json_object *all = json_object_new_object(), *list = json_object_new_array();
+	size_t counts[3] = {0};
+	const char *text;
+	int r;
+
+	put(all, "kmodlab", KMODLAB_VERSION);
+	for (size_t i = 0; i < n; i++) {
+		counts[trials[i].verdict]++;
+		json_object_array_add(list, trial_json(&trials[i]));
+	}
+	json_object_object_add(all, "trials", list);
+	put_int(all, "passed", (int64_t)counts[VERDICT_PASS]);
+	put_int(all, "failed", (int64_t)counts[VERDICT_FAIL]);
+	put_int(all, "errors", (int64_t)counts[VERDICT_INFRASTRUCTURE]);
+	put_ms(all, "own_cpu_ms", own_cpu_us());
+	text = json_object_to_json_string_ext(all,
+		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+	r = fputs(text, out) < 0 || fputc('\n', out) < 0 || fflush(out) ? -EIO : 0;
+	json_object_put(all);
+	return r;
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "trial/load.h"
+
+#include "base/archive.h"
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "base/path.h"
+#include "check/own.h"
+#include "judge/kmsg.h"
+#include "machine/machine.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define MODULE_MAX  ((size_t)256 << 20) /* bytes in one .ko */
+#define LOG_MAX	    2000000		/* records kept of one trial */
+#define SUPPORT_MAX 256			/* supporting modules of one trial */
+
+static bool has_module(const struct trial *t, const char *name)
+{
+	for (size_t i = 0; i < t->modules.n; i++)
+		if (t->kos[i].name && !strcmp(t->kos[i].name, name))
+			return true;
+	return false;
+}
+
+static void insert_module(struct trial *t, size_t at, struct module_file file, struct ko ko)
+{
+	size_t n = t->modules.n;
+
+	t->modules.items = xreallocarray(t->modules.items, n + 1, sizeof *t->modules.items);
+	t->kos = xreallocarray(t->kos, n + 1, sizeof *t->kos);
+	memmove(t->modules.items + at + 1, t->modules.items + at,
+		(n - at) * sizeof *t->modules.items);
+	memmove(t->kos + at + 1, t->kos + at, (n - at) * sizeof *t->kos);
+	t->modules.items[at] = file;
+	t->kos[at] = ko;
+	t->modules.n++;
+	t->nsupporting++;
+}
+
+/* Puts the module `dependency` and what it needs before position `at`; returns how many were put there. */
+static int support(struct trial *t, const char *dependency, struct error *err)
+{
+	/* `depends` has file names ("crc-itu-t"), the kernel's names have underscores. */
+	AUTO_FREE char *name = ko_module_name(dependency);
+	AUTO_FREE char *path = NULL;
+	AUTO_BUF struct buf bytes = {0};
+	struct module_file file;
+	struct ko ko;
+	int r;
+
+	if (has_module(t, name) || t->nsupporting >= SUPPORT_MAX)
+		return 0;
+	path = own_module_file(t->target, name);
+	if (!path)
+		return 0;
+	r = archive_read_plain(path, MODULE_MAX, &bytes, err);
+	if (r)
+		return r;
+	ko_read(bytes.data, bytes.len, path, &ko);
+	/* Its own needs first. A cycle ends because `ko` is not in the list yet and the kernel's
+	 * modules have none; SUPPORT_MAX bounds it all the same. */
+	for (size_t i = 0; i < ko.depends.n && !r; i++)
+		r = support(t, ko.depends.v[i], err);
+	if (r || !ko.name) {
+		ko_free(&ko);
+		return r;
+	}
+	file = (struct module_file){
+		.name = ko_module_name(path), .path = xstrdup(path), .len = bytes.len};
+	file.bytes = buf_take(&bytes);
+	insert_module(t, t->nsupporting, file, ko);
+	return 0;
+}
+
+int load_supporting(struct trial *t, struct error *err)
+{
+	AUTO_STRV struct strv needs = {0};
+	int r = 0;
+
+	for (size_t i = 0; i < t->modules.n; i++)
+		for (size_t k = 0; k < t->kos[i].depends.n; k++)
+			strv_add(&needs, t->kos[i].depends.v[k]);
+	for (size_t i = 0; i < needs.n && !r; i++)
+		r = support(t, needs.v[i], err);
+	return r;
+}
+
+static bool has_param(const struct ko *ko, const char *name, size_t len)
+{
+	for (size_t i = 0; i < ko->nparams; i++)
+		if (strlen(ko->params[i].name) == len && !memcmp(ko->params[i].name, name, len))
+			return true;
+	return false;
+}
+
+/* Whether the word, whose name is the first `len` bytes, is meant for module `index`; moves *word past
+ * a "module." before the name. */
+static bool param_is_for(const struct trial *t, size_t index, const char **word, size_t *len)
+{
+	const char *dot = memchr(*word, '.', *len);
+	bool wanted = false;
+
+	if (dot) {
+		AUTO_FREE char *module = xstrndup(*word, (size_t)(dot - *word));
+		AUTO_FREE char *name = ko_module_name(module);
+
+		*len -= (size_t)(dot + 1 - *word);
+		*word = dot + 1;
+		return !strcmp(name, t->kos[index].name);
+	}
+	for (size_t i = t->nsupporting; i < t->modules.n; i++)
+		wanted = wanted || has_param(&t->kos[i], *word, *len);
+	return wanted ? has_param(&t->kos[index], *word, *len) : index == t->modules.n - 1;
+}
+
+char *load_params(const struct trial *t, size_t index, char *const *words, struct error *err)
+{
+	struct buf out = {0};
+
+	for (; words && *words; words++) {
+		const char *word = *words, *value;
+		size_t len = strcspn(word, "=");
+
+		if (!len || strchr(word, '"') || strchr(word, '\n')) {
+			error_set(err, EINVAL,
+				"the parameter '%s' cannot be passed to a kernel: it is to be name=value, "
+				"without double quotes or newlines",
+				word);
+			buf_free(&out);
+			return NULL;
+		}
+		if (!param_is_for(t, index, &word, &len))
+			continue;
+		value = word + len;
+		if (out.len)
+			buf_add(&out, " ", 1);
+		if (strchr(value, ' '))
+			buf_addf(&out, "%.*s=\"%s\"", (int)len, word, value + 1);
+		else
+			buf_adds(&out, word);
+	}
+	return buf_take(&out);
+}
+
+static void take_record(struct run *r, const struct message *msg, size_t call, bool after)
+{
+	struct record new;
+
+	if (kmsg_parse(msg->body, msg->length, &new))
+		return;
+	new.call = call;
+	new.after = after;
+	if (r->nlog && new.seq > r->log[r->nlog - 1].seq + 1)
+		r->dropped += new.seq - r->log[r->nlog - 1].seq - 1;
+	if (r->nlog >= LOG_MAX) {
+		r->dropped++;
+		free(new.text);
+		return;
+	}
+	/* Grown by doubling: a flood has hundreds of thousands. */
+	if ((r->nlog & (r->nlog - 1)) == 0)
+		r->log = xreallocarray(r->log, r->nlog ? 2 * r->nlog : 1, sizeof *r->log);
+	r->log[r->nlog++] = new;
+}
+
+/* Waits for the answer to `serial`, taking the log. 0 with `done` filled in; 1 when the machine did not
+ * answer, with run.end set; -errno with the sentence set. */
+static int await(struct trial *t, struct machine *m, uint32_t serial, int timeout_ms, size_t call,
+	struct proto_done *done, struct error *err)
+{
+	int64_t deadline = clock_us() + (int64_t)timeout_ms * 1000;
+	struct message msg;
+
+	for (;;) {
+		switch (machine_next(m, deadline, &msg, err)) {
+		case MACHINE_MESSAGE:
+			if (msg.type == PROTO_LOG)
+				take_record(&t->run, &msg, call, t->run.calls[call].returned);
+			if (msg.type != PROTO_DONE || msg.serial != serial)
+				break;
+			if (!message_done(&msg, done))
+				return 0;
+			/* fall through */
+		case MACHINE_NONSENSE:
+			t->run.end = RUN_NONSENSE;
+			return 1;
+		case MACHINE_TIMEOUT:
+			t->run.end = RUN_SILENT;
+			return 1;
+		case MACHINE_ENDED:
+			t->run.end = RUN_ENDED;
+			return 1;
+		case MACHINE_FAILED:
+			return interrupt_pending() ? -EINTR : -EIO;
+		}
+	}
+}
+
+/* Makes one call and waits for its end. 0: it succeeded; 1: it did not; -errno: our failure. */
+static int make_call(struct trial *t, struct machine *m, enum call_kind kind, size_t index,
+	const char *params, int timeout_ms, struct error *err)
+{
+	size_t at = t->run.ncalls;
+	struct call *c = ARRAY_ADD(t->run.calls, t->run.ncalls);
+	AUTO_BUF struct buf body = {0};
+	struct proto_done done = {0};
+	int64_t began = clock_us();
+	uint32_t serial;
+	int r;
+
+	c->kind = kind;
+	c->ko = &t->kos[index];
+	c->supporting = index < t->nsupporting;
+	if (kind == CALL_LOAD) {
+		buf_addf(&body, "/m/%zu.ko", index);
+		buf_add(&body, "", 1);
+		buf_add(&body, params, strlen(params) + 1);
+	} else {
+		buf_add(&body, c->ko->name, strlen(c->ko->name) + 1);
+	}
+	r = machine_send(m, kind == CALL_LOAD ? PROTO_LOAD : PROTO_UNLOAD, body.data, body.len,
+		&serial, err);
+	if (!r)
+		r = await(t, m, serial, timeout_ms, at, &done, err);
+	c = &t->run.calls[at];
+	c->took_us = r ? clock_us() - began : (int64_t)done.usec;
+	if (r)
+		return r;
+	c->returned = true;
+	c->error = done.error;
+	c->signal = done.signal;
+	t->run.taint = done.taint;
+	return c->error || c->signal;
+}
+
+/* One more question after the last call, so that what the kernel logged meanwhile has arrived. */
+static int settle(struct trial *t, struct machine *m, int timeout_ms, struct error *err)
+{
+	static const char file[] = "/proc/sys/kernel/tainted";
+	struct proto_done done;
+	uint32_t serial;
+	int r = machine_send(m, PROTO_READ, file, sizeof file, &serial, err);
+
+	return r ?: await(t, m, serial, timeout_ms, t->run.ncalls - 1, &done, err);
+}
+
+static int all_calls(struct trial *t, const struct trial_options *o, struct machine *m,
+	void (*step)(struct trial *t, const struct trial_options *o, enum stage stage, bool ok,
+		int64_t took_us, char *what, size_t call),
+	struct error *err)
+{
+	size_t loaded = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < t->modules.n && !r; i++) {
+		bool ours = i >= t->nsupporting;
+		AUTO_FREE char *params = load_params(t, i, ours ? o->params : NULL, err);
+
+		if (!params)
+			return -EINVAL;
+		if (ours && o->watch)
+			o->watch(o->arg, t, STAGE_LOAD, NULL);
+		r = make_call(t, m, CALL_LOAD, i, params, o->call_timeout_ms, err);
+		if (r < 0)
+			return r;
+		loaded += !r;
+		if (ours || r)
+			step(t, o, STAGE_LOAD, !r, t->run.calls[t->run.ncalls - 1].took_us,
+				xstrdup(t->kos[i].name), t->run.ncalls - 1);
+	}
+	/* A machine in which something crashed or never came back is of no more use; one in which a load
+	 * was refused is left in order all the same. */
+	if (r &&
+		(!t->run.calls[t->run.ncalls - 1].returned ||
+			t->run.calls[t->run.ncalls - 1].signal))
+		return 0;
+	for (r = 0; loaded > t->nsupporting && !r; loaded--) {
+		if (o->watch)
+			o->watch(o->arg, t, STAGE_UNLOAD, NULL);
+		r = make_call(t, m, CALL_UNLOAD, loaded - 1, "", o->call_timeout_ms, err);
+		if (r < 0)
+			return r;
+		step(t, o, STAGE_UNLOAD, !r, t->run.calls[t->run.ncalls - 1].took_us,
+			xstrdup(t->kos[loaded - 1].name), t->run.ncalls - 1);
+	}
+	if (!t->run.calls[t->run.ncalls - 1].returned)
+		return 0;
+	r = settle(t, m, o->call_timeout_ms, err);
+	return r < 0 ? r : 0;
+}
+
+int load_run(struct trial *t, const struct trial_options *o,
+	void (*step)(struct trial *t, const struct trial_options *o, enum stage stage, bool ok,
+		int64_t took_us, char *what, size_t call),
+	struct error *err)
+{
+	AUTO_FREE struct machine_file *files = xcalloc(t->modules.n, sizeof *files);
+	AUTO_STRV struct strv names = {0};
+	struct machine *m = NULL;
+	int64_t began = clock_us();
+	size_t bytes = 0;
+	int r;
+
+	if (o->watch)
+		o->watch(o->arg, t, STAGE_BOOT, NULL);
+	for (size_t i = 0; i < t->modules.n; i++) {
+		strv_addf(&names, "%zu.ko", i);
+		files[i] = (struct machine_file){
+			names.v[i], t->modules.items[i].bytes, t->modules.items[i].len};
+		bytes += files[i].len;
+	}
+	/* The initramfs holds a module twice while it is unpacked, and loading takes a third copy. */
+	r = machine_boot(&(struct machine_options){.kernel = t->target->kernel,
+				 .files = files,
+				 .nfiles = t->modules.n,
+				 .memory_mib = o->memory_mib + (unsigned)(3 * bytes >> 20),
+				 .cpus = o->cpus,
+				 .accel = o->accel,
+				 .boot_timeout_ms = o->boot_timeout_ms},
+		&m, err);
+	if (r)
+		return r;
+	t->accel = machine_accel(m);
+	t->machine_release = xstrdup(machine_hello(m)->release);
+	t->run.timeout_ms = o->call_timeout_ms;
+	step(t, o, STAGE_BOOT, true, clock_us() - began, xstrdup(""), 0);
+	r = all_calls(t, o, m, step, err);
+	t->run.console = xstrdup(machine_console(m));
+	machine_close(m);
+	/* What was on the console but did not reach us otherwise: the last words. */
+	if (!r && t->run.end != RUN_DONE)
+		kmsg_add_console(&t->run, t->run.ncalls ? t->run.ncalls - 1 : 0);
+	return r;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_TRIAL_LOAD_H
+#define KMODLAB_TRIAL_LOAD_H
+/* A trial's time in the machine: load each module in order, unload in reverse, note what happens. */
+#include "trial/trial.h"
+
+/* Puts the kernel's own modules that `t`'s modules need before them, reading them from the target.
+ * One that the target does not have is left out: the kernel will say what is missing.
+ * 0, or -errno with the sentence set. */
+int load_supporting(struct trial *t, struct error *err);
+
+/* The parameter string for the trial's module `index`, from the user's words: "name=value" goes to
+ * every module that has such a parameter (to the last one, if none has), "module.name=value" to that
+ * module. Values with spaces are quoted as the kernel's parser wants it. Caller frees; NULL with the
+ * sentence set for a word that cannot be passed. */
+char *load_params(const struct trial *t, size_t index, char *const *words, struct error *err);
+
+/* Boots, loads, unloads. What the module does wrong is left in t->run; -errno with the sentence set is a
+ * failure of ours. `step` is called after each call. */
+int load_run(struct trial *t, const struct trial_options *o,
+	void (*step)(struct trial *t, const struct trial_options *o, enum stage stage, bool ok,
+		int64_t took_us, char *what, size_t call),
+	struct error *err);
+
+#endif

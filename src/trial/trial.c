@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "trial/trial.h"
+
+#include "base/archive.h"
+#include "base/clock.h"
+#include "base/path.h"
+#include "check/order.h"
+#include "judge/judge.h"
+#include "trial/load.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MODULE_MAX ((size_t)256 << 20)
+
+const char *stage_name(enum stage stage)
+{
+	static const char *const names[] = {"build", "check", "boot", "load", "unload"};
+
+	return names[stage];
+}
+
+const char *trial_verdict_name(const struct trial *t)
+{
+	if (t->verdict == VERDICT_INFRASTRUCTURE)
+		return "infrastructure";
+	/* Under --strict a warning fails a trial in which nothing worse was found. */
+	if (t->verdict == VERDICT_FAIL && t->class == CLASS_PASS)
+		return "warning";
+	return class_name(t->class);
+}
+
+static void step(struct trial *t, const struct trial_options *o, enum stage stage, bool ok,
+	int64_t took_us, char *what, size_t call)
+{
+	struct step *s = ARRAY_ADD(t->steps, t->nsteps);
+
+	*s = (struct step){
+		.stage = stage, .ok = ok, .took_us = took_us, .what = what, .call = call};
+	if (o->watch)
+		o->watch(o->arg, t, stage, s);
+}
+
+char *trial_source_dir(const char *dir, struct error *err)
+{
+	AUTO_FREE char *linux_dir = xasprintf("%s/linux", dir);
+	struct error why;
+
+	if (build_is_kbuild(dir, &why))
+		return xstrdup(dir);
+	if (path_is_dir(linux_dir)) {
+		if (build_is_kbuild(linux_dir, err))
+			return xstrdup(linux_dir);
+		return NULL;
+	}
+	*err = why;
+	return NULL;
+}
+
+/* Builds, and takes the modules over. 0: go on; 1: there is nothing to run; -errno. */
+static int build_stage(struct trial *t, const struct trial_options *o, struct error *err)
+{
+	AUTO_BUF struct buf names = {0};
+	struct build b;
+	int r;
+
+	if (o->watch)
+		o->watch(o->arg, t, STAGE_BUILD, NULL);
+	r = build_module(t->source, o->target, o->build_timeout_ms, &b, err);
+	if (r)
+		return r;
+	for (size_t i = 0; i < b.modules.n; i++)
+		buf_addf(&names, "%s%s.ko", i ? " " : "", b.modules.items[i].name);
+	findings_move(&t->findings, &b.findings);
+	t->modules = b.modules;
+	b.modules = (struct module_files){0};
+	t->build_log = b.log;
+	b.log = NULL;
+	t->rebuilt = b.rebuilt;
+	step(t, o, STAGE_BUILD, b.ok, b.took_us, buf_take(&names), 0);
+	r = b.ok ? 0 : 1;
+	build_free(&b);
+	return r;
+}
+
+/* Takes a finished .ko. */
+static int take_file(struct trial *t, struct error *err)
+{
+	AUTO_BUF struct buf bytes = {0};
+	AUTO_FREE char *base = path_base(t->source);
+	struct module_file *m;
+	int r = archive_read_plain(t->source, MODULE_MAX, &bytes, err);
+
+	if (r)
+		return r;
+	m = ARRAY_ADD(t->modules.items, t->modules.n);
+	m->name = ko_module_name(base);
+	m->path = xstrdup(t->source);
+	m->len = bytes.len;
+	m->bytes = buf_take(&bytes);
+	return 0;
+}
+
+static void check_licence(struct trial *t, const struct ko *ko)
+{
+	if (ko->license)
+		return;
+	for (size_t i = 0; i < t->findings.n; i++)
+		if (!strcmp(t->findings.items[i].rule, "license-missing"))
+			return;
+	finding_add(&t->findings, "license-missing", SEVERITY_WARNING, CLASS_PASS,
+		xasprintf(
+			"%s names no licence: the kernel is tainted and keeps its GPL-only symbols from "
+			"it",
+			ko->name),
+		xstrdup("Add MODULE_LICENSE(\"GPL\"); (or the licence it really has) to the source."));
+}
+
+/* Puts the modules into load order. */
+static int order_modules(struct trial *t, struct error *err)
+{
+	size_t n = t->modules.n;
+	AUTO_FREE const struct ko **kos = xcalloc(n, sizeof *kos);
+	AUTO_FREE size_t *order = xcalloc(n, sizeof *order);
+	struct module_file *files = xcalloc(n, sizeof *files);
+	struct ko *sorted = xcalloc(n, sizeof *sorted);
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		kos[i] = &t->kos[i];
+	r = ko_order(kos, n, order, err);
+	for (size_t i = 0; i < n; i++) {
+		files[i] = t->modules.items[r ? i : order[i]];
+		sorted[i] = t->kos[r ? i : order[i]];
+	}
+	free(t->modules.items);
+	free(t->kos);
+	t->modules.items = files;
+	t->kos = sorted;
+	return r;
+}
+
+/* Reads the modules and refuses what no such kernel would take. 0: go on; 1: refused; -errno. */
+static int check_stage(struct trial *t, const struct trial_options *o, struct error *err)
+{
+	int64_t began = clock_us();
+	bool refused = false;
+	struct error cycle;
+	int r;
+
+	t->kos = xcalloc(t->modules.n, sizeof *t->kos);
+	for (size_t i = 0; i < t->modules.n; i++) {
+		const struct module_file *m = &t->modules.items[i];
+
+		ko_read(m->bytes, m->len, m->path, &t->kos[i]);
+		refused |= ko_refuse(&t->kos[i], m->path, o->target->arch, &t->findings);
+	}
+	if (!refused && order_modules(t, &cycle)) {
+		finding_add(&t->findings, "module-cycle", SEVERITY_ERROR, CLASS_LOAD,
+			xstrdup(cycle.text), xstrdup("Move what both need into a third module."));
+		refused = true;
+	}
+	for (size_t i = 0; i < t->modules.n && !refused; i++)
+		check_licence(t, &t->kos[i]);
+	if (refused) {
+		step(t, o, STAGE_CHECK, false, clock_us() - began, xstrdup(""), 0);
+		return 1;
+	}
+	r = load_supporting(t, err);
+	return r;
+}
+
+static int run_stages(struct trial *t, const struct trial_options *o, struct error *err)
+{
+	bool from_source = path_is_dir(t->source);
+	int r = from_source ? build_stage(t, o, err) : take_file(t, err);
+
+	if (!r && !t->modules.n) {
+		finding_add(&t->findings, "build-empty", SEVERITY_ERROR, CLASS_BUILD,
+			xstrdup("the build made no .ko"),
+			xstrdup("The Makefile is to name the module's object: obj-m += hello.o"));
+		return 0;
+	}
+	if (!r)
+		r = check_stage(t, o, err);
+	if (!r)
+		r = load_run(t, o, step, err);
+	if (!r)
+		judge_run(&t->run, o->target, &t->findings);
+	return r < 0 ? r : 0;
+}
+
+int trial_run(const struct trial_options *o, struct trial *t)
+{
+	AUTO_FREE char *real = realpath(o->path, NULL);
+	AUTO_FREE char *base = NULL;
+	int64_t began = clock_us();
+	int r;
+
+	*t = (struct trial){.target = o->target};
+	base = path_base(real ? real : o->path);
+	t->name = real && !path_is_dir(real) ? ko_module_name(base) : xstrdup(base);
+	if (!real) {
+		t->source = xstrdup(o->path);
+		r = error_sys(&t->error, errno, "cannot open %s", o->path);
+	} else if (path_is_dir(real)) {
+		t->source = trial_source_dir(real, &t->error);
+		r = t->source ? run_stages(t, o, &t->error) : -EINVAL;
+	} else {
+		t->source = xstrdup(real);
+		r = run_stages(t, o, &t->error);
+	}
+	t->took_us = clock_us() - began;
+	t->class = findings_worst(&t->findings);
+	t->verdict = r ? VERDICT_INFRASTRUCTURE
+		: t->class != CLASS_PASS ||
+			(o->strict && findings_count(&t->findings, SEVERITY_WARNING))
+		? VERDICT_FAIL
+		: VERDICT_PASS;
+	return r == -EINTR ? r : 0;
+}
+
+void trial_free(struct trial *t)
+{
+	for (size_t i = 0; t->kos && i < t->modules.n; i++)
+		ko_free(&t->kos[i]);
+	free(t->kos);
+	for (size_t i = 0; i < t->nsteps; i++)
+		free(t->steps[i].what);
+	free(t->steps);
+	module_files_free(&t->modules);
+	run_free(&t->run);
+	findings_free(&t->findings);
+	free(t->build_log);
+	free(t->machine_release);
+	free(t->name);
+	free(t->source);
+	*t = (struct trial){0};
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_TRIAL_TRIAL_H
+#define KMODLAB_TRIAL_TRIAL_H
+/*
+ * A trial: one module on one target, from its source (or a finished .ko) to a verdict. A source
+ * directory that builds several modules is one trial: they are loaded in dependency order and
+ * unloaded in reverse.
+ */
+#include "base/error.h"
+#include "base/finding.h"
+#include "build/build.h"
+#include "judge/run.h"
+#include "machine/accel.h"
+#include "target/target.h"
+
+enum stage { STAGE_BUILD, STAGE_CHECK, STAGE_BOOT, STAGE_LOAD, STAGE_UNLOAD };
+
+/* One stage's outcome, as the reports show it. */
+struct step {
+	enum stage stage;
+	bool ok;
+	int64_t took_us;
+	char *what;  /* "hello.ko", "hello": what it was done to; may be empty */
+	size_t call; /* LOAD and UNLOAD: index into run.calls */
+};
+
+enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_INFRASTRUCTURE };
+
+struct trial {
+	char *name;		     /* the module's, for people: "hello" */
+	char *source;		     /* the directory or the .ko, an absolute path */
+	const struct target *target; /* not owned */
+
+	struct module_files modules; /* in load order, the kernel's own supporting ones first */
+	struct ko *kos;		     /* one for each */
+	size_t nsupporting;
+	struct step *steps;
+	size_t nsteps;
+	struct run run;
+	struct findings findings;
+	char *build_log; /* or NULL */
+	bool rebuilt;
+	enum accel accel;
+	char *machine_release; /* what the machine says it runs; NULL before it came up */
+
+	enum verdict verdict;
+	enum class class;   /* the worst finding's; CLASS_PASS for a pass */
+	struct error error; /* VERDICT_INFRASTRUCTURE: what failed */
+	int64_t took_us;
+};
+
+struct trial_options {
+	const char *path; /* a directory or a .ko, as the user gave it */
+	const struct target *target;
+	char *const *params; /* "name=value" each, NULL-terminated; may be NULL */
+	int build_timeout_ms;
+	int call_timeout_ms; /* for each load and each unload */
+	int boot_timeout_ms;
+	unsigned memory_mib;
+	unsigned cpus;
+	enum accel accel;
+	bool strict; /* a warning fails the trial */
+
+	/* Told of the trial as it goes: before a stage (`done` NULL) and after it. May be NULL. */
+	void (*watch)(void *arg, const struct trial *t, enum stage stage, const struct step *done);
+	void *arg;
+};
+
+/* Runs it to its verdict; always fills `t`, also when the verdict is INFRASTRUCTURE (then `error` says
+ * what failed). -EINTR when interrupted, else 0. */
+int trial_run(const struct trial_options *o, struct trial *t);
+void trial_free(struct trial *t);
+
+/* "build", "check", …; "pass", "crash", …, "infrastructure". Static. */
+const char *stage_name(enum stage stage);
+const char *trial_verdict_name(const struct trial *t);
+
+/* Where the module's source for a system is: DIR itself, or DIR/linux where there is such. Caller
+ * frees; NULL with a sentence that says what was looked for. */
+char *trial_source_dir(const char *dir, struct error *err);
+
+#endif
