@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What fails that is not the module: QEMU killed, Ctrl-C, a full disk, two at once. Never a pass, never
+ * blamed on the module, and nothing is left behind.
+ */
+#include "lab.h"
+
+#include "base/clock.h"
+#include "base/path.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define SLOW_INIT                                                                                  \
+	"static int __init i(void) { msleep(20000); return 0; }\n"                                 \
+	"static void __exit x(void) { }\nmodule_init(i); module_exit(x);\n"
+#define SLOW_EXIT                                                                                  \
+	"static int __init i(void) { return 0; }\n"                                                \
+	"static void __exit x(void) { msleep(20000); }\nmodule_init(i); module_exit(x);\n"
+#define FINE                                                                                       \
+	"static int __init i(void) { return 0; }\nstatic void __exit x(void) { }\n"                \
+	"module_init(i); module_exit(x);\n"
+
+/* The first machine of ours that shows up, or 0 after 30 s. */
+static pid_t await_machine(void)
+{
+	int64_t until = clock_us() + 30000000;
+	pid_t pid;
+
+	while (clock_us() < until) {
+		if (lab_machines(&pid, 1))
+			return pid;
+		usleep(2000);
+	}
+	return 0;
+}
+
+/* What kmodlab says when its QEMU gets `sig` after `delay_ms` of life. */
+static void qemu_is_killed(const char *dir, int sig, int delay_ms)
+{
+	AUTO_FREE char *said = lab_dir(), *file = xasprintf("%s/json", said);
+	AUTO_FREE char *command = xasprintf("exec \"$KMODLAB\" run --json --timeout 60 -t " BOOKWORM
+					    " '%s' >'%s' 2>&1",
+		dir, file);
+	AUTO_BUF struct buf text = {0};
+	pid_t pid = fork(), machine;
+	int status;
+
+	if (!pid) {
+		execl("/bin/sh", "sh", "-c", command, NULL);
+		_exit(127);
+	}
+	machine = await_machine();
+	assert_int_not_equal(machine, 0);
+	usleep((unsigned)delay_ms * 1000);
+	kill(machine, sig);
+	status = lab_end(pid);
+	path_read(file, 10000000, &text);
+	if (status != 3 || !strstr(text.data, "\"verdict\": \"infrastructure\"") ||
+		!strstr(text.data, "QEMU"))
+		fail_msg("after %d ms: status %d: %.3000s", delay_ms, status, text.data);
+	assert_int_equal(lab_machines_left(), 0);
+}
+
+static void a_qemu_killed_in_any_stage_is_an_infrastructure_error(void **state)
+{
+	AUTO_FREE char *in = lab_module("slowin", SLOW_INIT),
+		       *out = lab_module("slowout", SLOW_EXIT);
+
+	(void)state;
+	qemu_is_killed(in, SIGKILL, 0);	    /* starting */
+	qemu_is_killed(in, SIGKILL, 700);   /* booting */
+	qemu_is_killed(in, SIGKILL, 8000);  /* init runs */
+	qemu_is_killed(in, SIGTERM, 8000);  /* QEMU then exits with status 0 */
+	qemu_is_killed(out, SIGKILL, 8000); /* exit runs */
+}
+
+/* Interrupts `kmodlab run` after `delay_ms`; it has to be gone soon, with everything it started. */
+static void interrupted(const char *dir, int sig, int delay_ms, int expected)
+{
+	pid_t pid = lab_start("run", "--timeout", "60", "-t", BOOKWORM, dir, NULL);
+	int64_t began;
+	int status;
+
+	usleep((unsigned)delay_ms * 1000);
+	began = clock_us();
+	kill(pid, sig);
+	status = lab_end(pid);
+	if (status != expected)
+		fail_msg("signal %d after %d ms: status %d", sig, delay_ms, status);
+	assert_true(clock_us() - began < 3000000);
+	assert_int_equal(lab_machines_left(), 0);
+	/* No make, compiler or sandbox goes on either. */
+	AUTO_FREE char *command = xasprintf("sleep 0.3; ! pgrep -f '[-]-bind.*%s' >/dev/null", dir);
+	assert_int_equal(system(command), 0);
+}
+
+static void ctrl_c_ends_it_in_any_stage_and_leaves_nothing(void **state)
+{
+	AUTO_FREE char *in = lab_module("slowin", SLOW_INIT);
+
+	(void)state;
+	interrupted(in, SIGINT, 5, 128 + SIGINT);
+	interrupted(in, SIGINT, 400, 128 + SIGINT); /* building */
+	interrupted(in, SIGINT, 2500, 128 + SIGINT);
+	interrupted(in, SIGINT, 8000, 128 + SIGINT); /* init runs */
+}
+
+static void sigterm_and_a_closed_terminal_do_the_same(void **state)
+{
+	AUTO_FREE char *in = lab_module("slowin", SLOW_INIT);
+
+	(void)state;
+	interrupted(in, SIGTERM, 7000, 128 + SIGTERM);
+	interrupted(in, SIGHUP, 7000, 128 + SIGHUP);
+}
+
+static void even_killed_it_leaves_no_machine_and_no_build(void **state)
+{
+	AUTO_FREE char *in = lab_module("slowin", SLOW_INIT);
+
+	(void)state;
+	interrupted(in, SIGKILL, 400, 128 + SIGKILL);
+	interrupted(in, SIGKILL, 7000, 128 + SIGKILL);
+}
+
+static void an_interrupted_build_does_not_spoil_the_next(void **state)
+{
+	AUTO_FREE char *dir = lab_module("again", FINE);
+	struct outcome o;
+
+	(void)state;
+	for (int ms = 100; ms <= 900; ms += 400) {
+		interrupted(dir, SIGKILL, ms, 128 + SIGKILL);
+		o = lab_run("run", "--json", "-t", BOOKWORM, dir, NULL);
+		lab_expect(&o, 0, "pass");
+		lab_free(&o);
+		lab_write(dir, "again.c",
+			"#include <linux/module.h>\nMODULE_LICENSE(\"GPL\");MODULE_DESCRIPTION(\"t\");\n"
+			"static int __init i(void) { return %d - %d; }\n"
+			"static void __exit x(void) { }\nmodule_init(i); module_exit(x);\n",
+			ms, ms);
+	}
+}
+
+static void two_runs_of_one_module_at_once_both_pass(void **state)
+{
+	AUTO_FREE char *dir = lab_module("both", FINE);
+	pid_t a = lab_start("run", "-t", BOOKWORM, dir, NULL);
+	pid_t b = lab_start("run", "-t", BOOKWORM, dir, NULL);
+	pid_t c = lab_start("run", "-t", TRIXIE, dir, NULL);
+
+	(void)state;
+	assert_int_equal(lab_end(a), 0);
+	assert_int_equal(lab_end(b), 0);
+	assert_int_equal(lab_end(c), 0);
+}
+
+static void a_full_disk_is_said_to_be_one(void **state)
+{
+	AUTO_FREE char *dir = lab_module("nospace", FINE), *mount = lab_dir();
+	AUTO_FREE char *command =
+		xasprintf("unshare --mount sh -c 'mount -t tmpfs -o size=16k none \"$1\" && "
+			  "XDG_CACHE_HOME=\"$1\" \"$KMODLAB\" run -t " BOOKWORM
+			  " \"$2\" >\"$3\" 2>&1; test $? = 3' "
+			  "sh '%s' '%s' '%s/said'",
+			mount, dir, dir);
+	AUTO_FREE char *said = xasprintf("%s/said", dir);
+	AUTO_BUF struct buf text = {0};
+
+	(void)state;
+	if (system(command)) {
+		path_read(said, 100000, &text);
+		fail_msg("%s", text.data);
+	}
+	path_read(said, 100000, &text);
+	if (!strstr(text.data, "o space") && !strstr(text.data, "full"))
+		fail_msg("%s", text.data);
+}
+
+static void a_kernel_that_does_not_come_up_is_an_infrastructure_error(void **state)
+{
+	AUTO_FREE char *dir = lab_module("noboot", FINE);
+	struct outcome o =
+		lab_run("run", "--json", "--boot-timeout", "0.3", "-t", BOOKWORM, dir, NULL);
+
+	(void)state;
+	lab_expect(&o, 3, "infrastructure");
+	assert_non_null(strstr(lab_field(&o, "error"), "did not come up within"));
+	assert_int_equal(lab_machines_left(), 0);
+	lab_free(&o);
+}
+
+static void without_qemu_it_says_what_to_install(void **state)
+{
+	AUTO_FREE char *dir = lab_module("noqemu", FINE), *bin = lab_dir();
+	AUTO_FREE char *command = xasprintf(
+		"for p in bwrap make; do ln -s $(command -v $p) '%s/'; done; "
+		"PATH='%s' \"$KMODLAB\" run -t " BOOKWORM " '%s' >'%s/said' 2>&1; test $? = 3 && "
+		"grep -q 'apt-get install qemu-system-x86' '%s/said'",
+		bin, bin, dir, bin, bin);
+
+	(void)state;
+	assert_int_equal(system(command), 0);
+}
+
+static void nothing_is_left_in_tmp(void **state)
+{
+	(void)state;
+	assert_int_equal(system("! ls -d /tmp/kmodlab* >/dev/null 2>&1"), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_qemu_killed_in_any_stage_is_an_infrastructure_error),
+		cmocka_unit_test(ctrl_c_ends_it_in_any_stage_and_leaves_nothing),
+		cmocka_unit_test(sigterm_and_a_closed_terminal_do_the_same),
+		cmocka_unit_test(even_killed_it_leaves_no_machine_and_no_build),
+		cmocka_unit_test(an_interrupted_build_does_not_spoil_the_next),
+		cmocka_unit_test(two_runs_of_one_module_at_once_both_pass),
+		cmocka_unit_test(a_full_disk_is_said_to_be_one),
+		cmocka_unit_test(a_kernel_that_does_not_come_up_is_an_infrastructure_error),
+		cmocka_unit_test(without_qemu_it_says_what_to_install),
+		cmocka_unit_test(nothing_is_left_in_tmp),
+	};
+
+	return cmocka_run_group_tests_name("faults", tests, NULL, NULL);
+}
