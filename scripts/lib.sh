@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What the scripts share: being in the project's directory, installing what is missing, building.
+# To be sourced by a script in scripts/, which has set -eu.
+
+cd "$(dirname "$0")/.."  # scripts/ or bench/
+
+# What it takes to build kmodlab and to run it.
+build_packages="gcc libc6-dev linux-libc-dev meson ninja-build pkg-config libarchive-dev libelf-dev
+libjson-c-dev libinih-dev"
+run_packages="qemu-system-x86 bubblewrap mmdebstrap"
+# What the tests need on top: the test library, sanitizers and fuzzers, the formatter, the man page's
+# compiler, a second opinion on what the program writes.
+test_packages="libcmocka-dev clang clang-format scdoc python3-minimal procps util-linux kmod"
+
+say() {
+	printf '\n== %s\n' "$*"
+}
+
+installed() {
+	dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q ' installed$'
+}
+
+# Installs those of the named Debian packages that are missing.
+need_packages() {
+	missing=
+	for package; do
+		installed "$package" || missing="$missing $package"
+	done
+	[ -n "$missing" ] || return 0
+	say "installing:$missing"
+	if [ "$(id -u)" = 0 ]; then
+		as_root=
+	elif command -v sudo >/dev/null; then
+		as_root=sudo
+	else
+		echo "These packages are missing, and only root can install them. As root, type:" >&2
+		echo "  apt-get install --no-install-recommends$missing" >&2
+		exit 3
+	fi
+	$as_root apt-get -qq update
+	# shellcheck disable=SC2086
+	$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 \
+		install --no-install-recommends $missing >/dev/null
+}
+
+# Builds kmodlab in the directory $1, with the further meson options that follow.
+build_in() {
+	dir=$1
+	shift
+	if [ ! -f "$dir/build.ninja" ]; then
+		meson setup "$dir" "$@" >"$dir.log" 2>&1 || {
+			cat "$dir.log" >&2
+			exit 3
+		}
+		rm -f "$dir.log"
+	fi
+	ninja -C "$dir" --quiet
+}
