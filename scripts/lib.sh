@@ -43,13 +43,18 @@ need_packages() {
 		install --no-install-recommends $missing >/dev/null
 }
 
-# Builds kmodlab in the directory $1, with the further meson options that follow.
+# Builds kmodlab in the directory $1, with the further meson options that follow. One that was set up
+# without them before (as scripts/demo does, which needs no test library) is set up anew.
 build_in() {
 	dir=$1
 	shift
-	if [ ! -f "$dir/build.ninja" ]; then
-		meson setup "$dir" "$@" >"$dir.log" 2>&1 || {
+	again=
+	[ ! -f "$dir/build.ninja" ] || again=--reconfigure
+	if [ -z "$again" ] || [ $# -gt 0 ]; then
+		# shellcheck disable=SC2086
+		meson setup $again "$dir" "$@" >"$dir.log" 2>&1 || {
 			cat "$dir.log" >&2
+			rm -f "$dir.log"
 			exit 3
 		}
 		rm -f "$dir.log"
