@@ -8,8 +8,9 @@ cd "$(dirname "$0")/.."  # scripts/ or bench/
 build_packages="gcc libc6-dev linux-libc-dev meson ninja-build pkg-config libarchive-dev libelf-dev
 libjson-c-dev libinih-dev"
 run_packages="qemu-system-x86 bubblewrap mmdebstrap"
-# What the tests need on top: the test library, make (for a kernel tree built with this machine's own tools), sanitizers and fuzzers, the formatter, the man page's
-# compiler, a second opinion on what the program writes.
+# What the tests need on top: the test library, make (for a kernel tree built with this machine's own
+# tools), sanitizers and fuzzers, the formatter, the man page's compiler, a second opinion on what
+# the program writes.
 test_packages="libcmocka-dev make clang clang-format scdoc python3-minimal procps util-linux kmod"
 
 say() {

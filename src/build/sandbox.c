@@ -253,6 +253,10 @@ int sandbox_failed(const char *line, const struct target *target, struct error *
 {
 	AUTO_BUF struct buf sysctl = {0};
 
+	if (strstr(line, "execvp") && !strcmp(target->root, "/"))
+		return error_set(err, ENOENT,
+			"this machine has no make to build for %s with: apt-get install make gcc (%s)",
+			target->name, line);
 	if (strstr(line, "execvp"))
 		return error_set(err, ENOENT,
 			"the tree of the target %s has no make; remove the target and add it again "
