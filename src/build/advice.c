@@ -53,8 +53,15 @@ static bool lies_outside(const char *name)
 	return strstr(name, "../") != NULL;
 }
 
+static bool is_freebsd(const struct target *target)
+{
+	return target && target->os == TARGET_FREEBSD;
+}
+
 static char *advice_for_header(const char *name, const char *dir, const struct target *target)
 {
+	if (is_freebsd(target) && !lies_outside(name))
+		return advice_for_freebsd_header(name);
 	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
 		if (!strcmp(headers[i].header, name))
 			return xstrdup(headers[i].advice);
@@ -88,7 +95,7 @@ static char *between(const char *text, const char *before, const char *behind)
 
 static char *advice_for_function(const char *name, const struct target *target)
 {
-	const char *hint = symbol_hint(name);
+	const char *hint = symbol_hint(target ? target->os : TARGET_LINUX, name);
 	struct symbol_info info;
 	char *advice = NULL;
 
@@ -107,12 +114,15 @@ static char *advice_for_function(const char *name, const struct target *target)
 char *advice_for_compiler(const char *message, const char *dir, const struct target *target)
 {
 	AUTO_FREE char *function = between(message, "implicit declaration of function '", "'");
+	AUTO_FREE char *not_found = between(message, "'", "' file not found"); /* clang */
 	const char *none = strstr(message, ": No such file or directory");
 
 	if (!function)
 		function = between(message, "call to undeclared function '", "'"); /* clang */
 	if (function)
 		return advice_for_function(function, target);
+	if (not_found)
+		return advice_for_header(not_found, dir, target);
 	if (none) {
 		AUTO_FREE char *header = xstrndup(message, (size_t)(none - message));
 
@@ -123,7 +133,7 @@ char *advice_for_compiler(const char *message, const char *dir, const struct tar
 
 char *advice_for_linker(const char *message)
 {
-	if (strstr(message, "multiple definition of "))
+	if (strstr(message, "multiple definition of ") || strstr(message, "duplicate symbol: "))
 		return xstrdup(
 			"Two of the module's files define it: make it static, or define it in "
 			"one and declare it in a header.");
@@ -180,8 +190,11 @@ char *advice_for_make(const char *message, const char *dir, const struct target 
 {
 	AUTO_FREE char *wanted = between(message, "No rule to make target '", "'");
 	AUTO_FREE char *base = wanted ? path_base(wanted) : NULL;
+	AUTO_FREE char *bsd = advice_for_bmake(message, dir);
 	size_t n = base ? strlen(base) : 0;
 
+	if (bsd)
+		return xstrdup(bsd);
 	if (strstr(message, "missing separator"))
 		return xstrdup(strstr(message, "TAB")
 				? "The lines of a recipe begin with a tab, not with spaces."

@@ -14,6 +14,9 @@ char *advice_for_linker(const char *message);
 char *advice_for_modpost(const char *message);
 /* For make's own ("*** " not included). */
 char *advice_for_make(const char *message, const char *dir, const struct target *target);
+/* The same for bmake's own words, and for a header that FreeBSD's kernel does not have. */
+char *advice_for_bmake(const char *message, const char *dir);
+char *advice_for_freebsd_header(const char *name);
 /* How to import a symbol namespace, in the form that the target's kernel wants. */
 char *advice_for_namespace(const char *namespace, const struct target *target);
 

@@ -16,9 +16,9 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "base/proc.h"
-#include "build/kbuild.h"
 #include "build/mirror.h"
 #include "build/sandbox.h"
+#include "build/system.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -36,6 +36,7 @@
 struct job {
 	const char *dir;
 	const struct target *target;
+	const struct build_system *system;
 	int64_t deadline;
 	struct mirror mirror;
 	struct sandbox sandbox;
@@ -49,6 +50,7 @@ void module_files_free(struct module_files *m)
 	for (size_t i = 0; i < m->n; i++) {
 		free(m->items[i].name);
 		free(m->items[i].path);
+		free(m->items[i].debug);
 		free(m->items[i].bytes);
 	}
 	free(m->items);
@@ -73,19 +75,6 @@ static void job_close(struct job *j)
 
 /* ---- what the mirror was made for ---- */
 
-static void add_identity_of(struct buf *to, const struct target *t, const char *name)
-{
-	AUTO_FREE char *path =
-		xasprintf("%s%s/%s", strcmp(t->root, "/") ? t->root : "", t->build, name);
-	struct stat st = {0};
-
-	if (!stat(path, &st))
-		buf_addf(to, "%s %jd %jd.%09ld\n", name, (intmax_t)st.st_size,
-			(intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-}
-
-/* The target by its name and by what its build tree looks like: that of this machine, or of a
- * kernel that somebody is working on, changes under the same name. */
 static char *identity(const struct job *j)
 {
 	const struct target *t = j->target;
@@ -93,10 +82,7 @@ static char *identity(const struct job *j)
 
 	buf_addf(&text, "%s\n%s %s %s\n%s %s\n", BUILD_FORMAT, t->name, t->release, t->arch,
 		t->root, t->build);
-	add_identity_of(&text, t, "Makefile");
-	add_identity_of(&text, t, "Module.symvers");
-	add_identity_of(&text, t, "include/config/auto.conf");
-	add_identity_of(&text, t, "include/generated/autoconf.h");
+	j->system->identity(t, &text);
 	return buf_take(&text);
 }
 
@@ -143,6 +129,11 @@ static int load_module(struct job *j, const char *path, struct stat *st)
 	m = ARRAY_ADD(j->out->modules.items, j->out->modules.n);
 	m->name = xstrndup(base, strlen(base) - strlen(".ko"));
 	m->path = xasprintf("%s/%s", j->mirror.src, path);
+	m->debug = xasprintf("%s.debug", m->path);
+	if (!path_is_file(m->debug)) {
+		free(m->debug);
+		m->debug = NULL;
+	}
 	m->len = bytes.len;
 	m->bytes = buf_take(&bytes);
 	return 0;
@@ -155,13 +146,13 @@ static void stamp_module(struct buf *stamp, const char *path, const struct stat 
 }
 
 /* Loads what the build made, and writes into `stamp` what that was. */
-static void load_products(struct job *j, enum kbuild_recipe recipe, struct buf *stamp)
+static void load_products(struct job *j, enum recipe recipe, struct buf *stamp)
 {
 	AUTO_STRV struct strv paths = {0};
 	struct stat st;
 
-	kbuild_products(j->mirror.src, j->sandbox.inside, recipe, &paths);
-	buf_addf(stamp, "%s\n", recipe == KBUILD_OWN ? "own" : "direct");
+	j->system->products(j->mirror.src, j->sandbox.inside, recipe, &paths);
+	buf_addf(stamp, "%s\n", recipe == RECIPE_OWN ? "own" : "direct");
 	for (size_t i = 0; i < paths.n; i++) {
 		int r = load_module(j, paths.v[i], &st);
 
@@ -255,6 +246,7 @@ static int own_failure(const struct job *j, const struct buf *log, int status)
 			"the disk of %s, or the machine's memory, is full: make room and try again",
 			j->mirror.base);
 	if (says(log, "fatal error: Killed signal terminated program") ||
+		says(log, "unable to execute command: Killed") ||
 		a_line_ends(log, "Cannot allocate memory"))
 		return error_set(j->err, ENOMEM,
 			"the compiler was killed or found no memory: close something, or use a "
@@ -262,18 +254,29 @@ static int own_failure(const struct job *j, const struct buf *log, int status)
 	return 0;
 }
 
+static int prepare_sandbox(struct job *j)
+{
+	int r = sandbox_begin(&j->sandbox, j->err);
+
+	if (!r)
+		r = j->system->mount(&j->sandbox, j->target, j->mirror.base, j->err);
+	if (!r)
+		sandbox_add_source(&j->sandbox, j->dir, j->mirror.src, j->target);
+	return r;
+}
+
 /* One run of make. Its wait status, or -errno when that says nothing about the module. */
-static int run_recipe(struct job *j, enum kbuild_recipe recipe, char **log)
+static int run_recipe(struct job *j, enum recipe recipe, char **log)
 {
 	struct output o = {0};
 	int64_t cpu = 0;
-	int r = sandbox_prepare(&j->sandbox, j->dir, j->mirror.src, j->target, j->err);
+	int r = prepare_sandbox(j);
 	int own;
 
 	if (r)
 		return r;
-	kbuild_forget(j->mirror.src, recipe);
-	kbuild_command(&j->sandbox, recipe, j->dir, j->target);
+	j->system->forget(j->mirror.src, recipe);
+	j->system->command(&j->sandbox, recipe, j->dir, j->target);
 	r = proc_run(
 		j->sandbox.argv.v, clock_left_ms(j->deadline), on_line, NULL, &o, &cpu, j->err);
 	j->out->cpu_us += cpu;
@@ -284,7 +287,7 @@ static int run_recipe(struct job *j, enum kbuild_recipe recipe, char **log)
 	if (o.dropped)
 		buf_addf(&o.log, "(%zu more bytes of output)\n", o.dropped);
 	/* make says so itself when it fails; whatever else failed in its place did not. */
-	if (r > 0 && !says(&o.log, "make: ***")) {
+	if (r > 0 && !says(&o.log, "make: ***") && !says(&o.log, "make: stopped in ")) {
 		AUTO_FREE char *how = proc_status_text(r);
 
 		buf_addf(&o.log, "make: *** %s\n", how);
@@ -294,7 +297,7 @@ static int run_recipe(struct job *j, enum kbuild_recipe recipe, char **log)
 }
 
 /* Tries the first recipe and, where that cannot have been what the author meant, the second. */
-static int run_plan(struct job *j, struct kbuild_plan plan, struct buf *stamp)
+static int run_plan(struct job *j, struct recipes plan, struct buf *stamp)
 {
 	AUTO_FREE char *log = NULL;
 	int status = run_recipe(j, plan.first, &j->out->log);
@@ -305,7 +308,7 @@ static int run_plan(struct job *j, struct kbuild_plan plan, struct buf *stamp)
 		load_products(j, plan.first, stamp);
 	if (j->out->modules.n || !plan.second)
 		return 0;
-	if (status && !kbuild_makes_missing(j->dir, j->out->log))
+	if (status && !j->system->makes_missing(j->dir, j->out->log))
 		return 0;
 	sandbox_free(&j->sandbox);
 	buf_free(stamp);
@@ -323,14 +326,30 @@ static int run_plan(struct job *j, struct kbuild_plan plan, struct buf *stamp)
 	return 0;
 }
 
+/* ---- the systems ---- */
+
+const struct build_system *build_system_for(enum target_os os)
+{
+	switch (os) {
+	case TARGET_FREEBSD:
+		return &bsdmake_system;
+	case TARGET_LINUX:
+		break;
+	}
+	return &kbuild_system;
+}
+
+bool build_is_source(const char *dir, enum target_os os, struct error *why)
+{
+	return build_system_for(os)->recognise(dir, why).first != RECIPE_NONE;
+}
+
 /* ---- the whole ---- */
 
-static void add_no_module(struct build *b)
+static void add_no_module(struct job *j)
 {
-	finding_add(&b->findings, "build-failed", SEVERITY_ERROR, CLASS_BUILD,
-		xstrdup("make ended well, but made no .ko file."),
-		xstrdup("obj-m must name an object (obj-m := hello.o for hello.c); a list that hangs "
-			"on a CONFIG_ variable is empty unless the Makefile sets that to m."));
+	finding_add(&j->out->findings, "build-failed", SEVERITY_ERROR, CLASS_BUILD,
+		xstrdup("make ended well, but made no .ko file."), xstrdup(j->system->no_module));
 }
 
 static void diagnose(struct job *j)
@@ -342,7 +361,7 @@ static void diagnose(struct job *j)
 		j->sandbox.inside ? j->sandbox.inside : sandbox_path_for(j->dir, j->target), j->dir,
 		j->target, &b->findings);
 	if (!b->ok && !findings_count(&b->findings, SEVERITY_ERROR))
-		add_no_module(b);
+		add_no_module(j);
 	/* What was said on the way to a module cannot have been the end of it. */
 	for (size_t i = 0; b->ok && i < b->findings.n; i++)
 		if (b->findings.items[i].severity == SEVERITY_ERROR) {
@@ -351,25 +370,25 @@ static void diagnose(struct job *j)
 		}
 }
 
-static enum kbuild_recipe last_recipe(const struct job *j)
+static enum recipe last_recipe(const struct job *j)
 {
 	AUTO_BUF struct buf recipe = {0};
 
 	if (!read_beside(j, "recipe", 64, &recipe))
-		return KBUILD_NONE;
-	return !strcmp(recipe.data, "own\n") ? KBUILD_OWN : KBUILD_DIRECT;
+		return RECIPE_NONE;
+	return !strcmp(recipe.data, "own\n") ? RECIPE_OWN : RECIPE_DIRECT;
 }
 
 /* What worked last time goes first: after the module's own make has made a header, say, a direct
  * call would find it there, and go on using it when it should be made anew. */
-static struct kbuild_plan reorder(const struct job *j, struct kbuild_plan plan)
+static struct recipes reorder(const struct job *j, struct recipes plan)
 {
 	if (plan.second && last_recipe(j) == plan.second)
-		return (struct kbuild_plan){plan.second, plan.first};
+		return (struct recipes){plan.second, plan.first};
 	return plan;
 }
 
-static int make_anew(struct job *j, struct kbuild_plan plan)
+static int make_anew(struct job *j, struct recipes plan)
 {
 	AUTO_BUF struct buf stamp = {0};
 	AUTO_FREE char *who = identity(j);
@@ -409,7 +428,7 @@ static bool take_last(struct job *j)
 	return true;
 }
 
-static int build_job(struct job *j, struct kbuild_plan plan)
+static int build_job(struct job *j, struct recipes plan)
 {
 	int r = mirror_open(
 		&j->mirror, j->dir, j->target->name, clock_left_ms(j->deadline), j->err);
@@ -432,18 +451,16 @@ int build_module(const char *dir, const struct target *target, int timeout_ms, s
 	int64_t start = clock_us();
 	struct job j = {.dir = dir,
 		.target = target,
+		.system = build_system_for(target->os),
 		.deadline = start + (int64_t)timeout_ms * 1000,
 		.mirror = {.lock = -1},
 		.out = out,
 		.err = err};
-	struct kbuild_plan plan;
+	struct recipes plan;
 	int r;
 
 	*out = (struct build){0};
-	if (target->os != TARGET_LINUX)
-		return error_set(err, ENOTSUP, "building for %s is not supported yet",
-			target_os_name(target->os));
-	plan = kbuild_recognise(dir, err);
+	plan = j.system->recognise(dir, err);
 	if (!plan.first)
 		return -EINVAL;
 	r = build_job(&j, plan);

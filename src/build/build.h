@@ -17,8 +17,9 @@
 
 /* A finished .ko in memory. */
 struct module_file {
-	char *name; /* file name without ".ko": "hello" */
-	char *path; /* where it was read from */
+	char *name;  /* file name without ".ko": "hello" */
+	char *path;  /* where it was read from */
+	char *debug; /* the file that has its line tables, if those are beside it; or NULL */
 	char *bytes;
 	size_t len;
 };
@@ -46,9 +47,10 @@ struct build {
  * -EINTR, -ETIMEDOUT after `timeout_ms`; `out` is empty then. */
 int build_module(const char *dir, const struct target *target, int timeout_ms, struct build *out,
 	struct error *err);
-/* Whether `dir` looks like the source of a Linux module: a Kbuild file, or a Makefile that says
- * obj-m. On false, `why` (when not NULL) gets a sentence saying what was looked for. */
-bool build_is_kbuild(const char *dir, struct error *why);
+/* Whether `dir` looks like the source of a module for `os`: for Linux a Kbuild file, or a Makefile that
+ * says obj-m; for FreeBSD a Makefile that includes bsd.kmod.mk. On false, `why` (when not NULL) gets a
+ * sentence saying what was looked for. */
+bool build_is_source(const char *dir, enum target_os os, struct error *why);
 
 void build_free(struct build *b);
 void module_files_free(struct module_files *m);

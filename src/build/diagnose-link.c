@@ -52,6 +52,27 @@ static bool is_link_error(const char *text)
 		strstr(text, "duplicate symbol: ");
 }
 
+/* lld's second line: ">>> defined at hello.c:10 (/path/hello.c:10)". */
+static bool read_lld_place(struct reader *r, const char *line)
+{
+	const char *text = after(line, ">>> defined at ");
+	struct finding *f = r->found.n ? &r->found.items[r->found.n - 1] : NULL;
+	AUTO_FREE char *place = NULL;
+	struct place at = {0};
+
+	if (!text || !begins(line, ">>> ") || !r->in_finding)
+		return false;
+	place = xasprintf("%.*s: ", (int)strcspn(text, " "), text);
+	if (f && !r->is_twice && !f->file && reader_place(r, place, &at)) {
+		f->file = at.file;
+		f->line = at.line;
+		at.file = NULL;
+	}
+	free(at.file);
+	reader_add(r, line);
+	return true;
+}
+
 bool read_linker(struct reader *r, const char *line)
 {
 	const char *mine = after_ld(line), *text, *rest;
@@ -59,6 +80,8 @@ bool read_linker(struct reader *r, const char *line)
 	struct place at = {0};
 
 	text = mine ? mine : line;
+	if (read_lld_place(r, line))
+		return true;
 	if (!mine && !is_link_error(line))
 		return false;
 	/* "x.o: in function `f':" leads to the line that says what is wrong there. */

@@ -100,7 +100,7 @@ static bool is_kernels(const char *dir, const char *path)
 /* The path as the user knows it. Up to Linux 6.12 Kbuild runs in the build tree and gives the
  * module's files their full path; since then it runs in the module's directory, says so, and names
  * them from there. What is the kernel's is left as it is. */
-static char *resolve(const struct reader *r, const char *path, size_t len)
+char *reader_path(const struct reader *r, const char *path, size_t len)
 {
 	const char *from = r->depth ? r->where[r->depth - 1] : r->dir;
 	const char *short_path = begins(path, "./") ? path + 2 : path;
@@ -111,6 +111,15 @@ static char *resolve(const struct reader *r, const char *path, size_t len)
 		return xstrndup(path, len);
 	len -= len >= 2 ? (size_t)(short_path - path) : 0;
 	return xasprintf("%s/%.*s", from, (int)len, len ? short_path : path);
+}
+
+char *reader_makefile(const struct reader *r, const char *word, size_t len, unsigned *line)
+{
+	AUTO_FREE char *copy = xstrndup(word, len);
+	const char *in = r->depth ? r->where[r->depth - 1] : r->dir;
+	char *file = source_of_object(in, copy, line);
+
+	return file || !strcmp(in, r->dir) ? file : source_of_object(r->dir, copy, line);
 }
 
 static unsigned number(const char **p)
@@ -139,7 +148,7 @@ const char *reader_place(const struct reader *r, const char *line, struct place 
 		}
 		if (p[0] != ':' || p[1] != ' ')
 			continue;
-		*at = (struct place){resolve(r, line, (size_t)(colon - line)), row, column};
+		*at = (struct place){reader_path(r, line, (size_t)(colon - line)), row, column};
 		return p + 2;
 	}
 	return NULL;
@@ -276,13 +285,13 @@ static bool is_progress(const char *line)
 
 /* ---- make and the shell ---- */
 
-/* "make[2]: Entering directory '/x'" */
+/* "make[2]: Entering directory '/x'"; bmake opens the quotation with "`". */
 static bool read_directory(struct reader *r, const char *line)
 {
 	const char *text = after(line, "make");
 	AUTO_FREE char *path = NULL;
 
-	if (!text || !begins(line, "make"))
+	if (!text || text - line > (ptrdiff_t)strlen("bmake"))
 		return false;
 	if (strstr(text, ": Leaving directory ")) {
 		if (r->depth)
@@ -291,6 +300,8 @@ static bool read_directory(struct reader *r, const char *line)
 		return true;
 	}
 	path = between(text, ": Entering directory '", "'");
+	if (!path)
+		path = between(text, ": Entering directory `", "'");
 	if (!path)
 		return false;
 	reader_end(r);
@@ -322,14 +333,16 @@ static void add_make_error(struct reader *r, struct place at, const char *text)
 }
 
 /* A program that the Makefile calls and the target's tree does not have. */
-static void add_not_found(struct reader *r)
+void reader_add_not_found(struct reader *r)
 {
 	AUTO_FREE char *line = r->not_found;
 
+	if (!line)
+		return;
 	r->not_found = NULL;
 	reader_begin(r, "make-error", SEVERITY_ERROR, (struct place){0}, xstrdup(line),
-		xstrdup("The Makefile calls a program that the target's tree, where modules are built, "
-			"does not have."));
+		xstrdup("The Makefile calls a program that is not there where modules are built: in "
+			"the target's tree, for FreeBSD on this machine."));
 	reader_add(r, line);
 }
 
@@ -342,8 +355,8 @@ static bool read_make(struct reader *r, const char *line)
 		r->make_failed = true;
 		/* "[Makefile:3: all] Error 2" and "Waiting for unfinished jobs" follow from what was
 		 * said before. */
-		if (r->not_found && strstr(text, "] Error 127"))
-			add_not_found(r);
+		if (strstr(text, "] Error 127"))
+			reader_add_not_found(r);
 		if (text[0] == '[' || begins(text, "Waiting for ") ||
 			begins(text, "Deleting file ") || begins(text, "exited ") ||
 			begins(text, "was killed "))
@@ -364,7 +377,7 @@ static bool read_make(struct reader *r, const char *line)
 		reader_end(r);
 		return true;
 	}
-	if (begins(line, "/bin/sh: ") && strstr(line, "not found")) {
+	if ((begins(line, "/bin/sh: ") || begins(line, "sh: ")) && strstr(line, "not found")) {
 		free(r->not_found);
 		r->not_found = xstrdup(line);
 	}
@@ -410,8 +423,8 @@ static void read_line(struct reader *r, const char *line)
 		return;
 	}
 	if (read_context(r, line) || read_directory(r, line) || read_objtool(r, line) ||
-		read_compiler(r, line) || read_make(r, line) || read_linker(r, line) ||
-		read_driver(r, line) || read_modpost(r, line))
+		read_compiler(r, line) || read_bmake(r, line) || read_make(r, line) ||
+		read_linker(r, line) || read_driver(r, line) || read_modpost(r, line))
 		return;
 	if (r->takes_all) {
 		reader_add(r, line);

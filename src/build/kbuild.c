@@ -9,96 +9,57 @@
  *
  * Documentation/kbuild/modules.rst is the reference.
  */
-#include "build/kbuild.h"
+#include "build/system.h"
 
 #include "base/path.h"
+#include "build/files.h"
 #include "build/mirror.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define MAKEFILE_MAX (1u << 20)
-#define ORDER_MAX    (1u << 20)
-#define MOST_DEPTH   32
-#define MOST_MODULES 1000
+#define ORDER_MAX (1u << 20)
 
 /* ---- recognising ---- */
-
-/* Whether `text` has `word`, not counting comments. */
-static bool mentions(const struct buf *text, const char *word)
-{
-	const char *p = text->data;
-
-	while (p && (p = strstr(p, word))) {
-		const char *line = p;
-
-		while (line > text->data && line[-1] != '\n' && line[-1] != '#')
-			line--;
-		if (line == text->data || line[-1] != '#')
-			return true;
-		p++;
-	}
-	return false;
-}
-
-static bool read_makefile(const char *dir, const char *name, struct buf *text)
-{
-	AUTO_FREE char *path = xasprintf("%s/%s", dir, name);
-
-	return !path_read(path, MAKEFILE_MAX, text);
-}
 
 /* Whether it is a Makefile that calls Kbuild, on itself or on a directory below. */
 static bool drives_kbuild(const struct buf *text)
 {
-	return mentions(text, " M=") || mentions(text, "\tM=") || mentions(text, "SUBDIRS=") ||
-		mentions(text, "/lib/modules");
+	return makefile_mentions(text, " M=") || makefile_mentions(text, "\tM=") ||
+		makefile_mentions(text, "SUBDIRS=") || makefile_mentions(text, "/lib/modules");
 }
 
 static bool lists_objects(const struct buf *text)
 {
-	return mentions(text, "obj-y") || mentions(text, "obj-$(") || mentions(text, "obj-${");
+	return makefile_mentions(text, "obj-y") || makefile_mentions(text, "obj-$(") ||
+		makefile_mentions(text, "obj-${");
 }
 
-static struct kbuild_plan recognise(const char *dir)
+static struct recipes recognise(const char *dir)
 {
 	AUTO_BUF struct buf kbuild = {0}, makefile = {0}, other = {0};
-	bool has_kbuild = read_makefile(dir, "Kbuild", &kbuild);
-	bool has_makefile = read_makefile(dir, "Makefile", &makefile);
-	enum kbuild_recipe own = KBUILD_NONE;
+	bool has_kbuild = makefile_read(dir, "Kbuild", &kbuild);
+	bool has_makefile = makefile_read(dir, "Makefile", &makefile);
+	enum recipe own = RECIPE_NONE;
 
 	/* make also takes these; Kbuild does not. */
-	if (read_makefile(dir, "GNUmakefile", &other) || read_makefile(dir, "makefile", &other))
-		own = drives_kbuild(&other) ? KBUILD_OWN : KBUILD_NONE;
+	if (makefile_read(dir, "GNUmakefile", &other) || makefile_read(dir, "makefile", &other))
+		own = drives_kbuild(&other) ? RECIPE_OWN : RECIPE_NONE;
 	if (has_makefile && drives_kbuild(&makefile))
-		own = KBUILD_OWN;
-	if (has_kbuild || mentions(&makefile, "obj-m"))
-		return (struct kbuild_plan){KBUILD_DIRECT, own};
+		own = RECIPE_OWN;
+	if (has_kbuild || makefile_mentions(&makefile, "obj-m"))
+		return (struct recipes){RECIPE_DIRECT, own};
 	if (lists_objects(&makefile))
-		return own ? (struct kbuild_plan){own, KBUILD_DIRECT}
-			   : (struct kbuild_plan){KBUILD_DIRECT, KBUILD_NONE};
-	return (struct kbuild_plan){own, KBUILD_NONE};
+		return own ? (struct recipes){own, RECIPE_DIRECT}
+			   : (struct recipes){RECIPE_DIRECT, RECIPE_NONE};
+	return (struct recipes){own, RECIPE_NONE};
 }
 
-/* A directory just below that would do, for a sentence; NULL if there is none. */
-static char *look_below(const char *dir)
+static bool is_direct(const char *dir, int depth)
 {
-	DIR *stream = opendir(dir);
-	struct dirent *entry;
-	char *found = NULL;
-
-	while (stream && !found && (entry = readdir(stream))) {
-		AUTO_FREE char *path = xasprintf("%s/%s", dir, entry->d_name);
-
-		if (entry->d_name[0] != '.' && recognise(path).first == KBUILD_DIRECT)
-			found = xstrdup(path);
-	}
-	if (stream)
-		closedir(stream);
-	return found;
+	(void)depth;
+	return recognise(dir).first == RECIPE_DIRECT;
 }
 
 static void explain_none(const char *dir, struct error *why)
@@ -110,10 +71,11 @@ static void explain_none(const char *dir, struct error *why)
 		error_set(why, 0, "%s is not a directory", dir);
 		return;
 	}
-	below = look_below(dir);
+	below = files_source_below(dir, is_direct, 0);
 	if (below)
 		error_set(why, 0, "%s is not the source of a Linux module, but %s is", dir, below);
-	else if (read_makefile(dir, "Makefile", &makefile) && mentions(&makefile, "bsd.kmod.mk"))
+	else if (makefile_read(dir, "Makefile", &makefile) &&
+		makefile_mentions(&makefile, "bsd.kmod.mk"))
 		error_set(why, 0,
 			"%s is the source of a FreeBSD module: its Makefile includes bsd.kmod.mk",
 			dir);
@@ -129,18 +91,13 @@ static void explain_none(const char *dir, struct error *why)
 			dir);
 }
 
-struct kbuild_plan kbuild_recognise(const char *dir, struct error *why)
+static struct recipes kbuild_recognise(const char *dir, struct error *why)
 {
-	struct kbuild_plan plan = recognise(dir);
+	struct recipes plan = recognise(dir);
 
 	if (!plan.first && why)
 		explain_none(dir, why);
 	return plan;
-}
-
-bool build_is_kbuild(const char *dir, struct error *why)
-{
-	return kbuild_recognise(dir, why).first != KBUILD_NONE;
 }
 
 /* ---- the file that was missing ---- */
@@ -169,17 +126,17 @@ static char *missing_file(const char *line, size_t len)
 	return NULL;
 }
 
-bool kbuild_makes_missing(const char *dir, const char *log)
+static bool kbuild_makes_missing(const char *dir, const char *log)
 {
 	AUTO_BUF struct buf makefile = {0};
 
-	if (!read_makefile(dir, "Makefile", &makefile))
+	if (!makefile_read(dir, "Makefile", &makefile))
 		return false;
 	while (*log) {
 		size_t len = strcspn(log, "\n");
 		AUTO_FREE char *name = missing_file(log, len);
 
-		if (name && *name && mentions(&makefile, name))
+		if (name && *name && makefile_mentions(&makefile, name))
 			return true;
 		log += len + (log[len] == '\n');
 	}
@@ -220,8 +177,8 @@ static void add_jobs(struct strv *argv)
 	strv_addf(argv, "-j%ld", cpus > 0 ? cpus : 1);
 }
 
-void kbuild_command(
-	struct sandbox *s, enum kbuild_recipe recipe, const char *dir, const struct target *target)
+static void kbuild_command(
+	struct sandbox *s, enum recipe recipe, const char *dir, const struct target *target)
 {
 	/* What wrappers call the build tree and the release. */
 	static const char *const trees[] = {"KDIR", "KERNELDIR", "KERNEL_DIR", "KERNEL_SRC", "KSRC",
@@ -232,7 +189,7 @@ void kbuild_command(
 
 	add_flags(s, dir, target);
 	strv_add(argv, "make");
-	if (recipe == KBUILD_DIRECT) {
+	if (recipe == RECIPE_DIRECT) {
 		strv_adds(argv, "-C", s->build, NULL);
 		strv_addf(argv, "M=%s", s->inside);
 		add_jobs(argv);
@@ -241,7 +198,7 @@ void kbuild_command(
 	}
 	if (configured(target, s->build, "CONFIG_CC_IS_CLANG"))
 		strv_add(argv, "LLVM=1");
-	if (recipe == KBUILD_DIRECT) {
+	if (recipe == RECIPE_DIRECT) {
 		strv_add(argv, "modules");
 		return;
 	}
@@ -254,50 +211,13 @@ void kbuild_command(
 
 /* ---- what came of it ---- */
 
-typedef void found_fn(void *arg, const char *src, const char *path);
-
-/* Calls `found` for each regular file below `src` with this name, or this end of a name. */
-static void walk(const char *src, const char *prefix, int depth, const char *name, bool is_end,
-	found_fn *found, void *arg)
-{
-	AUTO_FREE char *dir = xasprintf("%s/%s", src, prefix);
-	DIR *stream = opendir(dir);
-	struct dirent *entry;
-
-	while (stream && (entry = readdir(stream))) {
-		AUTO_FREE char *path =
-			xasprintf("%s%s%s", prefix, *prefix ? "/" : "", entry->d_name);
-		AUTO_FREE char *full = xasprintf("%s/%s", src, path);
-		size_t n = strlen(entry->d_name), end = strlen(name);
-		struct stat st;
-
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") || lstat(full, &st))
-			continue;
-		if (S_ISDIR(st.st_mode) && depth < MOST_DEPTH)
-			walk(src, path, depth + 1, name, is_end, found, arg);
-		if (S_ISREG(st.st_mode) && n >= end && (is_end || n == end) &&
-			!strcmp(entry->d_name + n - end, name))
-			found(arg, src, path);
-	}
-	if (stream)
-		closedir(stream);
-}
-
-static void forget(void *arg, const char *src, const char *path)
-{
-	AUTO_FREE char *full = xasprintf("%s/%s", src, path);
-
-	(void)arg;
-	unlink(full);
-}
-
-void kbuild_forget(const char *src, enum kbuild_recipe recipe)
+static void kbuild_forget(const char *src, enum recipe recipe)
 {
 	/* Kbuild itself keeps modules.order right; a wrapper may not even get to it. */
-	if (recipe == KBUILD_DIRECT)
+	if (recipe == RECIPE_DIRECT)
 		return;
-	walk(src, "", 0, ".ko", true, forget, NULL);
-	walk(src, "", 0, "modules.order", false, forget, NULL);
+	files_remove(src, ".ko", true);
+	files_remove(src, "modules.order", false);
 }
 
 static const char *base_of(const char *path)
@@ -309,7 +229,7 @@ static const char *base_of(const char *path)
 
 static void add_new(struct strv *paths, const char *path)
 {
-	if (paths->n >= MOST_MODULES)
+	if (paths->n >= FILES_MOST_MODULES)
 		return;
 	for (size_t i = 0; i < paths->n; i++)
 		if (!strcmp(paths->v[i], path))
@@ -361,45 +281,54 @@ static void read_order(void *arg, const char *src, const char *path)
 		add_ordered(p->paths, p->inside, dir, line);
 }
 
-static size_t slashes(const char *path)
-{
-	size_t n = 0;
-
-	for (; *path; path++)
-		n += *path == '/';
-	return n;
-}
-
-/* Of several files of one name (a build that copies its module about) the outermost counts. */
-static void add_file(void *arg, const char *src, const char *path)
-{
-	struct products *p = arg;
-
-	(void)src;
-	for (size_t i = 0; i < p->paths->n; i++) {
-		if (strcmp(base_of(p->paths->v[i]), base_of(path)))
-			continue;
-		if (slashes(path) < slashes(p->paths->v[i])) {
-			free(p->paths->v[i]);
-			p->paths->v[i] = xstrdup(path);
-		}
-		return;
-	}
-	if (p->paths->n < MOST_MODULES)
-		strv_add(p->paths, path);
-}
-
-void kbuild_products(
-	const char *src, const char *inside, enum kbuild_recipe recipe, struct strv *paths)
+static void kbuild_products(
+	const char *src, const char *inside, enum recipe recipe, struct strv *paths)
 {
 	AUTO_FREE char *order = xasprintf("%s/modules.order", src);
 	struct products p = {inside, paths};
 
-	if (recipe == KBUILD_DIRECT && path_is_file(order)) {
+	if (recipe == RECIPE_DIRECT && path_is_file(order)) {
 		read_order(&p, src, "modules.order");
 		return;
 	}
-	walk(src, "", 0, "modules.order", false, read_order, &p);
+	files_walk(src, "modules.order", false, read_order, &p);
 	if (!paths->n)
-		walk(src, "", 0, ".ko", true, add_file, &p);
+		files_modules(src, paths);
 }
+
+/* ---- what it depends on ---- */
+
+/* The build tree of this machine, or of a kernel that somebody is working on, changes under the same
+ * name. */
+static void kbuild_identity(const struct target *t, struct buf *to)
+{
+	static const char *const names[] = {"Makefile", "Module.symvers",
+		"include/config/auto.conf", "include/generated/autoconf.h", NULL};
+
+	for (size_t i = 0; names[i]; i++) {
+		AUTO_FREE char *path = xasprintf(
+			"%s%s/%s", strcmp(t->root, "/") ? t->root : "", t->build, names[i]);
+
+		files_identity(to, path);
+	}
+}
+
+static int kbuild_mount(
+	struct sandbox *s, const struct target *t, const char *base, struct error *err)
+{
+	(void)base;
+	return sandbox_add_linux(s, t, err);
+}
+
+const struct build_system kbuild_system = {
+	.no_module =
+		"obj-m must name an object (obj-m := hello.o for hello.c); a list that hangs on a "
+		"CONFIG_ variable is empty unless the Makefile sets that to m.",
+	.recognise = kbuild_recognise,
+	.identity = kbuild_identity,
+	.mount = kbuild_mount,
+	.command = kbuild_command,
+	.makes_missing = kbuild_makes_missing,
+	.forget = kbuild_forget,
+	.products = kbuild_products,
+};

@@ -114,6 +114,20 @@ static bool is_one_of(const char *name, const char *const *words)
 	return false;
 }
 
+/* What bmake makes of a FreeBSD module, which it notes in .depend.NAME for each object. */
+static bool is_bmakes(const char *name, const struct strv *names)
+{
+	static const char *const links[] = {"machine", "x86", "i386", "export_syms", NULL};
+	AUTO_FREE char *depend = xasprintf(".depend.%s", name);
+
+	if (!strncmp(name, ".depend.", 8) || ends(name, ".ko.full") || ends(name, ".ko.debug") ||
+		ends(name, ".kld"))
+		return true;
+	if (is_one_of(name, links))
+		return has_name(names, "opt_global.h");
+	return has_name(names, depend);
+}
+
 /* Whether `name`, among its neighbours, is to stay behind. */
 static bool left_out(const char *name, const struct strv *names)
 {
@@ -126,6 +140,8 @@ static bool left_out(const char *name, const struct strv *names)
 	/* Kbuild's products; an object is one if Kbuild noted beside it how it was made. */
 	if (ends(name, ".ko") || ends(name, ".mod") || ends(name, ".mod.c") ||
 		(name[0] == '.' && (ends(name, ".cmd") || ends(name, ".o.d"))))
+		return true;
+	if (is_bmakes(name, names))
 		return true;
 	if (!strcmp(name, "Module.symvers") && has_name(names, "modules.order"))
 		return true;

@@ -28,7 +28,7 @@ struct manifest {
 };
 
 /* Lists what of `dir` belongs into a mirror: everything but version control, editors' leavings and
- * what Kbuild made there (objects of who knows which kernel). -EFBIG for what no module's source
+ * what Kbuild or bmake made there (objects of who knows which kernel). -EFBIG for what no module's source
  * is as large as; -EINTR; else -errno of what could not be read. Sentence set. */
 int manifest_scan(const char *dir, struct manifest *out, struct error *err);
 void manifest_free(struct manifest *m);

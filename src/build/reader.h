@@ -2,7 +2,7 @@
 #ifndef KMODLAB_BUILD_READER_H
 #define KMODLAB_BUILD_READER_H
 /*
- * What the files that read a build's log share (build/diagnose.c, build/diagnose-link.c), and
+ * What the files that read a build's log share (build/diagnose*.c), and
  * nobody else needs: the state between two lines, and how a finding is begun and added to.
  */
 #include "base/buf.h"
@@ -56,10 +56,19 @@ void reader_add(struct reader *r, const char *line);
  * whose file is the caller's, or returns NULL and leaves it. */
 const char *reader_place(const struct reader *r, const char *line, struct place *at);
 
+/* The path, of `len` bytes, as the user knows it. Caller frees. */
+char *reader_path(const struct reader *r, const char *path, size_t len);
+/* The makefile that has the word, of `len` bytes, and its line there: in the directory that the innermost
+ * make is in, or else in the module's own. NULL if neither has one. Caller frees. */
+char *reader_makefile(const struct reader *r, const char *word, size_t len, unsigned *line);
+/* Makes a finding of the last program that a shell did not find, if there was one. */
+void reader_add_not_found(struct reader *r);
+
 /* Each takes one kind of line: true if it was one. */
 bool read_objtool(struct reader *r, const char *line);
 bool read_linker(struct reader *r, const char *line);
 bool read_modpost(struct reader *r, const char *line);
+bool read_bmake(struct reader *r, const char *line);
 
 static inline bool begins(const char *text, const char *with)
 {

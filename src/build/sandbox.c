@@ -9,6 +9,9 @@
  *	the source directory		the mirror, under the user's own path, so that messages and
  *					debug information name the user's files
  *
+ * Of a FreeBSD module's build, the system is this machine's, which has the compiler; build/bsdmake.c
+ * adds FreeBSD's sources.
+ *
  * All of it is one user's, number 1000, whoever ran us: make must not find itself to be root.
  */
 #include "build/sandbox.h"
@@ -32,7 +35,7 @@ static bool is_below(const char *path, const char *dir)
 const char *sandbox_path_for(const char *dir, const struct target *target)
 {
 	static const char *const taken[] = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64",
-		"/libx32", "/etc", "/proc", "/dev", NULL};
+		"/libx32", "/etc", "/proc", "/dev", "/sys", "/freebsd", NULL};
 
 	/* make splits at blanks and colons, and both it and the shell take the rest for theirs. */
 	if (strpbrk(dir, " \t\n:;#$%\\\"'`*?[]{}()<>|&~!=,"))
@@ -48,15 +51,15 @@ const char *sandbox_path_for(const char *dir, const struct target *target)
 	return dir;
 }
 
-static char *in_root(const struct target *t, const char *path)
+static char *in_root(const char *root, const char *path)
 {
-	return xasprintf("%s%s", strcmp(t->root, "/") ? t->root : "", path);
+	return xasprintf("%s%s", strcmp(root, "/") ? root : "", path);
 }
 
 /* One of the top-level names of the target's tree: a directory is mounted, a link made again. */
-static void add_top(struct strv *argv, const struct target *t, const char *path)
+static void add_top(struct strv *argv, const char *root, const char *path)
 {
-	AUTO_FREE char *outside = in_root(t, path);
+	AUTO_FREE char *outside = in_root(root, path);
 	struct stat st;
 	char to[4096];
 	ssize_t n;
@@ -74,9 +77,9 @@ static void add_top(struct strv *argv, const struct target *t, const char *path)
 	strv_adds(argv, "--symlink", to, path, NULL);
 }
 
-static bool is_link(const struct target *t, const char *path)
+static bool is_link(const char *root, const char *path)
 {
-	AUTO_FREE char *outside = in_root(t, path);
+	AUTO_FREE char *outside = in_root(root, path);
 	struct stat st;
 
 	return !lstat(outside, &st) && S_ISLNK(st.st_mode);
@@ -84,19 +87,19 @@ static bool is_link(const struct target *t, const char *path)
 
 /* Where modules are in the tree: /lib may be a link to /usr/lib. NULL if there is no such
  * directory. */
-static char *modules_dir(const struct target *t, bool merged)
+static char *modules_dir(const char *root, bool merged)
 {
 	const char *path = merged ? "/usr/lib/modules" : "/lib/modules";
-	AUTO_FREE char *outside = in_root(t, path);
+	AUTO_FREE char *outside = in_root(root, path);
 
 	return path_is_dir(outside) ? xstrdup(path) : NULL;
 }
 
 /* A tree without /lib/modules (a container's) has no place to mount one on. Where /lib is a link,
  * as it is on every merged system, a directory of links takes its place, and has room for it. */
-static char *make_modules_dir(struct strv *argv, const struct target *t)
+static char *make_modules_dir(struct strv *argv, const char *root)
 {
-	AUTO_FREE char *lib = in_root(t, "/usr/lib");
+	AUTO_FREE char *lib = in_root(root, "/usr/lib");
 	DIR *stream = opendir(lib);
 	struct dirent *entry;
 
@@ -114,7 +117,7 @@ static char *make_modules_dir(struct strv *argv, const struct target *t)
 }
 
 /* Mounts the system. Returns where modules are in it, now an empty directory; NULL if nowhere. */
-static char *add_system(struct strv *argv, const struct target *t)
+static char *add_system(struct strv *argv, const char *root)
 {
 	static const char *const tops[] = {
 		"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", NULL};
@@ -123,16 +126,16 @@ static char *add_system(struct strv *argv, const struct target *t)
 	static const char *const etc[] = {"alternatives", "ld.so.cache", "ld.so.conf",
 		"ld.so.conf.d", "env.d", "perl", "python3", "os-release", "debian_version",
 		"localtime", NULL};
-	bool own = !strcmp(t->root, "/"), merged = is_link(t, "/lib");
-	char *modules = modules_dir(t, merged);
+	bool own = !strcmp(root, "/"), merged = is_link(root, "/lib");
+	char *modules = modules_dir(root, merged);
 
 	for (size_t i = 0; tops[i]; i++) {
 		if (own && !strcmp(tops[i], "/etc"))
 			continue;
 		if (merged && !modules && !strcmp(tops[i], "/lib"))
-			modules = make_modules_dir(argv, t);
+			modules = make_modules_dir(argv, root);
 		else
-			add_top(argv, t, tops[i]);
+			add_top(argv, root, tops[i]);
 	}
 	for (size_t i = 0; own && etc[i]; i++) {
 		AUTO_FREE char *path = xasprintf("/etc/%s", etc[i]);
@@ -165,7 +168,7 @@ static void add_modules(struct sandbox *s, const struct target *t, const char *m
  * below /lib/modules, which is covered), and the source it was made from. */
 static void add_build(struct sandbox *s, const struct target *t, const char *modules)
 {
-	AUTO_FREE char *outside = in_root(t, s->build);
+	AUTO_FREE char *outside = in_root(t->root, s->build);
 	AUTO_FREE char *link = xasprintf("%s/source", outside);
 	AUTO_FREE char *source = realpath(link, NULL);
 	bool covered = modules && is_below(s->build, modules);
@@ -180,15 +183,15 @@ static void add_build(struct sandbox *s, const struct target *t, const char *mod
 /* The build tree's path in the sandbox, without links that a mount would break. */
 static char *build_path(const struct target *t)
 {
-	AUTO_FREE char *outside = in_root(t, t->build);
+	AUTO_FREE char *outside = in_root(t->root, t->build);
 	struct stat st;
 
 	if (!strcmp(t->root, "/"))
 		return realpath(t->build, NULL);
 	if (stat(outside, &st) || !S_ISDIR(st.st_mode))
 		return NULL;
-	return xasprintf(
-		"%s%s", is_below(t->build, "/lib") && is_link(t, "/lib") ? "/usr" : "", t->build);
+	return xasprintf("%s%s",
+		is_below(t->build, "/lib") && is_link(t->root, "/lib") ? "/usr" : "", t->build);
 }
 
 void sandbox_setenv(struct sandbox *s, const char *name, const char *value)
@@ -209,36 +212,51 @@ static void add_environment(struct sandbox *s)
 	sandbox_setenv(s, "KBUILD_BUILD_TIMESTAMP", "Thu Jan  1 00:00:00 UTC 1970");
 }
 
-int sandbox_prepare(struct sandbox *s, const char *dir, const char *mirror,
-	const struct target *target, struct error *err)
+int sandbox_begin(struct sandbox *s, struct error *err)
 {
 	AUTO_FREE char *bwrap = path_program("bwrap");
-	AUTO_FREE char *modules = NULL;
 
 	*s = (struct sandbox){0};
 	if (!bwrap)
 		return error_set(err, ENOENT,
 			"bubblewrap is not installed, and modules are built in its sandbox only: "
 			"apt-get install bubblewrap");
-	s->build = build_path(target);
-	if (!s->build)
-		return error_set(err, EINVAL,
-			"the target %s has lost its build tree %s; remove the target and add it "
-			"again",
-			target->name, target->build);
-	s->inside = xstrdup(sandbox_path_for(dir, target));
 	strv_adds(&s->argv, bwrap, "--unshare-all", "--unshare-user", "--uid", "1000", "--gid",
 		"1000", "--die-with-parent", "--new-session", "--clearenv", NULL);
 	/* With make as the first process, all the others are gone when it ends, and their time is
 	 * counted. */
 	strv_add(&s->argv, "--as-pid-1");
 	add_environment(s);
-	modules = add_system(&s->argv, target);
+	return 0;
+}
+
+int sandbox_add_linux(struct sandbox *s, const struct target *target, struct error *err)
+{
+	AUTO_FREE char *modules = NULL;
+
+	s->build = build_path(target);
+	if (!s->build)
+		return error_set(err, EINVAL,
+			"the target %s has lost its build tree %s; remove the target and add it "
+			"again",
+			target->name, target->build);
+	modules = add_system(&s->argv, target->root);
 	add_build(s, target, modules);
 	if (modules)
 		add_modules(s, target, modules);
-	strv_adds(&s->argv, "--bind", mirror, s->inside, "--chdir", s->inside, NULL);
 	return 0;
+}
+
+void sandbox_add_machine(struct sandbox *s)
+{
+	free(add_system(&s->argv, "/"));
+}
+
+void sandbox_add_source(
+	struct sandbox *s, const char *dir, const char *mirror, const struct target *target)
+{
+	s->inside = xstrdup(sandbox_path_for(dir, target));
+	strv_adds(&s->argv, "--bind", mirror, s->inside, "--chdir", s->inside, NULL);
 }
 
 void sandbox_free(struct sandbox *s)

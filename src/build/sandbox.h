@@ -2,8 +2,9 @@
 #ifndef KMODLAB_BUILD_SANDBOX_H
 #define KMODLAB_BUILD_SANDBOX_H
 /*
- * Where a module's Makefile runs: bubblewrap, with the target's own /usr and /etc read-only, a copy
+ * Where a module's Makefile runs: bubblewrap, with the compiler's own /usr and /etc read-only, a copy
  * of the source writable, no network, no other process and nothing else of this machine.
+ * To be put together in this order: begin, what the system's build needs, the source, the command.
  */
 #include "base/buf.h"
 #include "base/error.h"
@@ -15,10 +16,15 @@ struct sandbox {
 	char *build;  /* the kernel's build tree, as a path in there */
 };
 
-/* Puts together the sandbox for the source directory `dir`, of which `mirror` is the writable copy.
- * 0; -ENOENT no bubblewrap; -EINVAL the target has no build tree. Sentence set. */
-int sandbox_prepare(struct sandbox *s, const char *dir, const char *mirror,
-	const struct target *target, struct error *err);
+/* 0; -ENOENT no bubblewrap, sentence set. */
+int sandbox_begin(struct sandbox *s, struct error *err);
+/* The target's own system, and its kernel's build tree. 0; -EINVAL the target has none. Sentence set. */
+int sandbox_add_linux(struct sandbox *s, const struct target *target, struct error *err);
+/* This machine's system. */
+void sandbox_add_machine(struct sandbox *s);
+/* The source directory `dir`, of which `mirror` is the writable copy; the build starts in there. */
+void sandbox_add_source(
+	struct sandbox *s, const char *dir, const char *mirror, const struct target *target);
 /* One more variable for what runs in there. */
 void sandbox_setenv(struct sandbox *s, const char *name, const char *value);
 void sandbox_free(struct sandbox *s);

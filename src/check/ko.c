@@ -9,89 +9,15 @@
  */
 #include "check/ko.h"
 
-#include <ctype.h>
-#include <gelf.h>
-#include <stdint.h>
+#include "check/kld.h"
+#include "check/section.h"
+
 #include <string.h>
 
-/* The kernel's own KSYM_NAME_LEN; a longer name is in no symbol table that a kernel would take. */
-#define NAME_MAX_LEN 512
 /* No module has this many parameters: more are not listed. */
 #define PARAMS_MAX 1000
 /* Not in every elf.h yet. */
 #define MACHINE_LOONGARCH 258
-
-struct span {
-	const unsigned char *bytes;
-	size_t len;
-};
-
-/* The NUL-terminated string at `at`; NULL if there is none, or it is longer than `max`. */
-static const char *span_string(struct span s, uint64_t at, size_t max)
-{
-	size_t left;
-
-	if (at >= s.len)
-		return NULL;
-	left = s.len - at;
-	if (left > max + 1)
-		left = max + 1;
-	return memchr(s.bytes + at, 0, left) ? (const char *)s.bytes + at : NULL;
-}
-
-static char *printable(const char *text, size_t len)
-{
-	char *copy = xstrndup(text, len);
-
-	for (char *p = copy; *p; p++)
-		if (iscntrl((unsigned char)*p))
-			*p = '?';
-	return copy;
-}
-
-static void add_printable(struct strv *to, const char *text, size_t len)
-{
-	AUTO_FREE char *copy = printable(text, len);
-
-	strv_add(to, copy);
-}
-
-/* A section's bytes as they stand in the file; false if they do not lie in it. */
-static bool section_bytes(Elf_Scn *section, struct span *out)
-{
-	GElf_Shdr header;
-	Elf_Data *data;
-
-	*out = (struct span){0};
-	if (!gelf_getshdr(section, &header))
-		return false;
-	if (header.sh_type == SHT_NOBITS || header.sh_type == SHT_NULL || !header.sh_size)
-		return true;
-	data = elf_rawdata(section, NULL);
-	if (!data || !data->d_buf || data->d_size < header.sh_size)
-		return false;
-	*out = (struct span){data->d_buf, data->d_size};
-	return true;
-}
-
-static Elf_Scn *find_section(Elf *elf, const char *name)
-{
-	GElf_Shdr header;
-	Elf_Scn *section = NULL;
-	size_t names;
-
-	if (elf_getshdrstrndx(elf, &names))
-		return NULL;
-	while ((section = elf_nextscn(elf, section))) {
-		const char *is = gelf_getshdr(section, &header)
-			? elf_strptr(elf, names, header.sh_name)
-			: NULL;
-
-		if (is && !strcmp(is, name))
-			return section;
-	}
-	return NULL;
-}
 
 /* Whether the section table and every section lie in the file. libelf passes over what does not. */
 static bool is_whole(Elf *elf, const GElf_Ehdr *header, size_t len)
@@ -218,8 +144,9 @@ static void read_modinfo(struct ko *ko, struct span s)
 
 /* ---- the symbol table ---- */
 
-static void read_symbol(struct ko *ko, const Elf64_Sym *sym, const char *name)
+static void read_symbol(void *arg, const Elf64_Sym *sym, const char *name)
 {
+	struct ko *ko = arg;
 	static const char export[] = "__ksymtab_";
 
 	if (sym->st_shndx == SHN_UNDEF) {
@@ -236,30 +163,6 @@ static void read_symbol(struct ko *ko, const Elf64_Sym *sym, const char *name)
 		ko->has_init = true;
 	else if (!strcmp(name, "cleanup_module"))
 		ko->has_exit = true;
-}
-
-static void read_symbols(Elf *elf, struct ko *ko)
-{
-	struct span table, names;
-	Elf_Scn *section = NULL;
-	GElf_Shdr header;
-	Elf64_Sym sym;
-
-	while ((section = elf_nextscn(elf, section)))
-		if (gelf_getshdr(section, &header) && header.sh_type == SHT_SYMTAB)
-			break;
-	if (!section || !section_bytes(section, &table) ||
-		!section_bytes(elf_getscn(elf, header.sh_link), &names))
-		return;
-	/* The first one is the null symbol. */
-	for (size_t at = sizeof sym; at + sizeof sym <= table.len; at += sizeof sym) {
-		const char *name;
-
-		memcpy(&sym, table.bytes + at, sizeof sym);
-		name = span_string(names, sym.st_name, NAME_MAX_LEN);
-		if (name && *name)
-			read_symbol(ko, &sym, name);
-	}
 }
 
 /* ---- what it is ---- */
@@ -293,16 +196,6 @@ static char *machine_name(unsigned machine, unsigned class)
 	return xasprintf("processor %u", machine);
 }
 
-/* By the sections: FreeBSD's linker sets, Linux's struct module. */
-static enum ko_kind kind_by_sections(Elf *elf, const GElf_Ehdr *header)
-{
-	if (find_section(elf, "set_modmetadata_set"))
-		return KO_FREEBSD;
-	if (header->e_type == ET_REL && find_section(elf, ".gnu.linkonce.this_module"))
-		return KO_LINUX;
-	return KO_NOT_MODULE;
-}
-
 /* A file for this machine, whose sections can be looked at. */
 static enum ko_kind read_sections(Elf *elf, size_t len, struct ko *ko)
 {
@@ -312,12 +205,19 @@ static enum ko_kind read_sections(Elf *elf, size_t len, struct ko *ko)
 
 	if (!gelf_getehdr(elf, &header) || !is_whole(elf, &header, len))
 		return KO_DAMAGED;
+	if (kld_is(elf) ||
+		(header.e_ident[EI_OSABI] == ELFOSABI_FREEBSD && header.e_type == ET_REL)) {
+		kld_read(elf, &header, ko);
+		return header.e_type == ET_EXEC ? KO_NOT_MODULE : KO_FREEBSD;
+	}
 	/* An object that modpost has not seen has a .modinfo too; ko_refuse tells it by that. */
-	section = find_section(elf, ".modinfo");
+	section = section_find(elf, ".modinfo");
 	if (section && section_bytes(section, &info))
 		read_modinfo(ko, info);
-	read_symbols(elf, ko);
-	return kind_by_sections(elf, &header);
+	symbols_each(elf, read_symbol, ko);
+	if (header.e_type == ET_REL && section_find(elf, ".gnu.linkonce.this_module"))
+		return KO_LINUX;
+	return KO_NOT_MODULE;
 }
 
 static enum ko_kind read_elf(const unsigned char *bytes, size_t len, struct ko *ko)
@@ -336,8 +236,6 @@ static enum ko_kind read_elf(const unsigned char *bytes, size_t len, struct ko *
 	big = bytes[EI_DATA] == ELFDATA2MSB;
 	machine = bytes + offsetof(Elf64_Ehdr, e_machine);
 	ko->machine = machine_name(machine[big] | (unsigned)machine[!big] << 8, bytes[EI_CLASS]);
-	if (bytes[EI_OSABI] == ELFOSABI_FREEBSD)
-		return KO_FREEBSD;
 	if (strcmp(ko->machine, "x86_64") || big)
 		return KO_OTHER_ARCH;
 	elf_version(EV_CURRENT);
@@ -354,8 +252,31 @@ void ko_read(const void *bytes, size_t len, const char *file_name, struct ko *ko
 	ko->kind = read_elf(bytes, len, ko);
 	if (!ko->name || !*ko->name) {
 		free(ko->name);
-		ko->name = ko_module_name(file_name);
+		ko->name = ko->kind == KO_FREEBSD ? kld_file_name(file_name)
+						  : ko_module_name(file_name);
 	}
+}
+
+bool ko_declares(const struct ko *ko, const char *name)
+{
+	for (size_t i = 0; i < ko->ndeclares; i++)
+		if (!strcmp(ko->declares[i].name, name))
+			return true;
+	return false;
+}
+
+/* Linux takes - and _ in a module's name for the same. */
+static bool same_name(const char *a, const char *b)
+{
+	for (; *a && *b; a++, b++)
+		if ((*a == '-' ? '_' : *a) != (*b == '-' ? '_' : *b))
+			return false;
+	return *a == *b;
+}
+
+bool ko_answers_to(const struct ko *ko, const char *name)
+{
+	return (ko->name && same_name(ko->name, name)) || ko_declares(ko, name);
 }
 
 void ko_free(struct ko *ko)
@@ -375,6 +296,12 @@ void ko_free(struct ko *ko)
 		free(ko->params[i].description);
 	}
 	free(ko->params);
+	for (size_t i = 0; i < ko->ndeclares; i++)
+		free(ko->declares[i].name);
+	free(ko->declares);
+	for (size_t i = 0; i < ko->nneeds; i++)
+		free(ko->needs[i].name);
+	free(ko->needs);
 	*ko = (struct ko){0};
 }
 
@@ -389,13 +316,30 @@ static void refuse(
 	f->file = xstrdup(path);
 }
 
-bool ko_refuse(const struct ko *ko, const char *path, const char *arch, struct findings *out)
+/* A module, but of which system? */
+static bool refuse_system(const struct ko *ko, const char *path, const char *base,
+	enum target_os os, struct findings *out)
+{
+	enum target_os is = ko->kind == KO_FREEBSD ? TARGET_FREEBSD : TARGET_LINUX;
+
+	if (is == os)
+		return false;
+	refuse(out, path, "wrong-os",
+		xasprintf("%s is a %s kernel module, and the target is %s.", base,
+			target_os_name(is), target_os_name(os)),
+		"Build the module for this target: give its source directory.");
+	return true;
+}
+
+bool ko_refuse(const struct ko *ko, const char *path, enum target_os os, const char *arch,
+	struct findings *out)
 {
 	AUTO_FREE char *base = xstrdup(strrchr(path, '/') ? strrchr(path, '/') + 1 : path);
 
 	switch (ko->kind) {
 	case KO_LINUX:
-		return false;
+	case KO_FREEBSD:
+		return refuse_system(ko, path, base, os, out);
 	case KO_NOT_ELF:
 		refuse(out, path, "not-a-module",
 			xasprintf("%s is not a kernel module: it is not an ELF file.", base),
@@ -413,11 +357,6 @@ bool ko_refuse(const struct ko *ko, const char *path, const char *arch, struct f
 			xasprintf("%s is for %s, and the target is %s.", base, ko->machine, arch),
 			"Build the module for this target: give its source directory.");
 		break;
-	case KO_FREEBSD:
-		refuse(out, path, "wrong-os",
-			xasprintf("%s is a FreeBSD kernel module, and the target is Linux.", base),
-			"Build the module for this target: give its source directory.");
-		break;
 	case KO_NOT_MODULE:
 		if (ko->license)
 			refuse(out, path, "not-a-module",
@@ -433,18 +372,24 @@ bool ko_refuse(const struct ko *ko, const char *path, const char *arch, struct f
 	return true;
 }
 
-char *ko_module_name(const char *file_name)
+/* The file's name without directory and without ".ko" and what follows it. */
+char *kld_file_name(const char *file_name)
 {
 	const char *base = strrchr(file_name, '/') ? strrchr(file_name, '/') + 1 : file_name;
 	size_t len = strlen(base);
-	char *name;
 
 	for (size_t i = len; i-- > 1;)
 		if (!strncmp(base + i, ".ko", 3) && (!base[i + 3] || base[i + 3] == '.')) {
 			len = i;
 			break;
 		}
-	name = printable(base, len);
+	return printable(base, len);
+}
+
+char *ko_module_name(const char *file_name)
+{
+	char *name = kld_file_name(file_name);
+
 	for (char *p = name; *p; p++)
 		if (*p == '-')
 			*p = '_';

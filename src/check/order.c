@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Load order. modpost writes into a module which others it needs (`depends`); where that is empty,
+ * Load order. A module says which others it needs (`depends`: modpost's on Linux, the author's
+ * MODULE_DEPEND on FreeBSD, which names what a file declares); where that is empty,
  * because each was built on its own with unresolved symbols, the symbol tables still tell. The
  * order is a depth-first walk over "needs": a module is put down after all that it needs.
  */
@@ -55,19 +56,10 @@ static size_t exporter(const struct walk *w, const char *symbol)
 	return w->n;
 }
 
-/* The kernel takes - and _ in a module's name for the same. */
-static bool same_name(const char *a, const char *b)
-{
-	for (; *a && *b; a++, b++)
-		if ((*a == '-' ? '_' : *a) != (*b == '-' ? '_' : *b))
-			return false;
-	return *a == *b;
-}
-
 static size_t named(const struct walk *w, const char *name)
 {
 	for (size_t i = 0; i < w->n; i++)
-		if (same_name(w->kos[i]->name, name))
+		if (ko_answers_to(w->kos[i], name))
 			return i;
 	return w->n;
 }

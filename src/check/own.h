@@ -5,8 +5,12 @@
 #include "target/target.h"
 
 /* The file of the target's own module `name` ("snd_hda_intel"; NULL: any of them), or NULL if it has
- * none. Caller frees. */
+ * none. FreeBSD's are known by file name and by the modules that they declare; one that is in the kernel
+ * itself needs no file, and has none here. Caller frees. */
 char *own_module_file(const struct target *t, const char *name);
+/* The file of the own module that has the symbol `symbol` for others, or NULL. FreeBSD only. Caller
+ * frees. */
+char *own_module_defining(const struct target *t, const char *symbol);
 /* The version magic that the target's kernel wants, as its own modules have it; NULL if it has no modules
  * to ask. Caller frees. */
 char *own_vermagic(const struct target *t);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Two files tell about a target's symbols. Module.symvers in its build tree has one line per export,
+ * Two files tell about a Linux target's symbols (FreeBSD's are check/symbols-freebsd.c's). Module.symvers in its build tree has one line per export,
  * "0xcrc<TAB>symbol<TAB>module<TAB>EXPORT_SYMBOL[_GPL]<TAB>namespace"; the list taken from the running
  * kernel has every name, exported or not, sorted. Both are read anew for each look-up: a megabyte
  * or so, a few milliseconds, and only when something is wrong with a module.
@@ -8,19 +8,12 @@
 #include "check/symbols.h"
 
 #include "base/path.h"
+#include "check/names.h"
+#include "check/symbols-freebsd.h"
 
-#include <limits.h>
-#include <stdint.h>
 #include <string.h>
 
 #define FILE_MAX_BYTES (256u << 20)
-/* Longer names are not guessed at. */
-#define GUESS_MAX_LEN 96
-
-struct text {
-	const char *p;
-	size_t len;
-};
 
 struct export_line {
 	struct text symbol, owner, kind, namespace;
@@ -34,20 +27,6 @@ static bool text_is(struct text t, const char *word)
 static bool text_begins(struct text t, const char *word)
 {
 	return t.len >= strlen(word) && !memcmp(t.p, word, strlen(word));
-}
-
-/* Takes the next line off `*rest`; false at the end. */
-static bool next_line(struct text *rest, struct text *line)
-{
-	const char *end;
-
-	if (!rest->len)
-		return false;
-	end = memchr(rest->p, '\n', rest->len);
-	*line = (struct text){rest->p, end ? (size_t)(end - rest->p) : rest->len};
-	rest->p += line->len + (end != NULL);
-	rest->len -= line->len + (end != NULL);
-	return true;
 }
 
 static struct text next_field(struct text *line)
@@ -79,118 +58,26 @@ static bool parse_export(struct text line, struct export_line *out)
 	return out->symbol.len && text_begins(out->kind, "EXPORT_");
 }
 
-/* ---- guessing what was meant ---- */
-
-/* Which letters occur, a bit each: two names whose sets differ in many cannot be near. */
-static uint64_t letters(const char *p, size_t len)
-{
-	uint64_t set = 0;
-
-	for (size_t i = 0; i < len; i++)
-		set |= UINT64_C(1) << ((unsigned char)p[i] & 63);
-	return set;
-}
-
-/* Edit distance with neighbours swapped counting as one; more than `most` comes out as most + 1.
- * Both are at most GUESS_MAX_LEN + most long. */
-static unsigned distance(struct text a, struct text b, unsigned most)
-{
-	unsigned rows[3][GUESS_MAX_LEN + 8];
-	unsigned *before = rows[0], *last = rows[1], *row = rows[2], *spare;
-
-	for (size_t j = 0; j <= b.len; j++)
-		last[j] = (unsigned)j;
-	for (size_t i = 1; i <= a.len; i++) {
-		unsigned least = row[0] = (unsigned)i;
-
-		for (size_t j = 1; j <= b.len; j++) {
-			unsigned best = last[j - 1] + (a.p[i - 1] != b.p[j - 1]);
-
-			if (last[j] + 1 < best)
-				best = last[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] &&
-				a.p[i - 2] == b.p[j - 1] && before[j - 2] + 1 < best)
-				best = before[j - 2] + 1;
-			row[j] = best;
-			if (best < least)
-				least = best;
-		}
-		if (least > most)
-			return most + 1;
-		spare = before;
-		before = last;
-		last = row;
-		row = spare;
-	}
-	return last[b.len];
-}
-
-/* The exported name in `symvers` nearest to `name`, if near enough to be what was meant. */
-static char *nearest_export(struct text symvers, const char *name)
-{
-	struct text wanted = {name, strlen(name)}, best = {0}, line;
-	unsigned most = wanted.len < 4 ? 0 : wanted.len < 8 ? 1 : wanted.len < 16 ? 2 : 3;
-	uint64_t set = letters(name, wanted.len);
-	struct export_line e;
-
-	if (wanted.len > GUESS_MAX_LEN)
-		return NULL;
-	while (most && next_line(&symvers, &line)) {
-		unsigned d;
-
-		if (!parse_export(line, &e))
-			continue;
-		if (e.symbol.len + most < wanted.len || e.symbol.len > wanted.len + most)
-			continue;
-		if (__builtin_popcountll(letters(e.symbol.p, e.symbol.len) ^ set) > 2 * (int)most)
-			continue;
-		d = distance(wanted, e.symbol, most);
-		if (d && d <= most) {
-			best = e.symbol;
-			most = d - 1; /* only a nearer one is of interest now */
-		}
-	}
-	return best.p ? xstrndup(best.p, best.len) : NULL;
-}
-
 /* ---- looking up ---- */
 
 static bool find_export(struct text symvers, const char *name, struct export_line *out)
 {
 	struct text line;
 
-	while (next_line(&symvers, &line))
+	while (text_line(&symvers, &line))
 		if (parse_export(line, out) && text_is(out->symbol, name))
 			return true;
 	return false;
 }
 
-/* Whether the sorted list `names`, one a line, has `name`. */
-static bool listed(struct text names, const char *name)
+static bool exported_name(struct text line, struct text *name)
 {
-	size_t low = 0, high = names.len, len = strlen(name);
+	struct export_line e;
 
-	/* low and high are always at the beginning of a line, or at the end. */
-	while (low < high) {
-		size_t at = low + (high - low) / 2, n;
-		const char *end;
-		int c;
-
-		while (at > low && names.p[at - 1] != '\n')
-			at--;
-		end = memchr(names.p + at, '\n', names.len - at);
-		n = end ? (size_t)(end - names.p) - at : names.len - at;
-		c = memcmp(names.p + at, name, n < len ? n : len);
-		if (!c && n == len)
-			return true;
-		if (c > 0 || (!c && n > len))
-			high = at;
-		else
-			low = at + n + (end != NULL);
-	}
-	return false;
+	if (!parse_export(line, &e))
+		return false;
+	*name = e.symbol;
+	return true;
 }
 
 static enum symbol_state not_exported(const struct target *target, const char *name)
@@ -199,11 +86,11 @@ static enum symbol_state not_exported(const struct target *target, const char *n
 
 	if (!target->symbols || path_read(target->symbols, FILE_MAX_BYTES, &names) || !names.len)
 		return SYMBOL_UNKNOWN;
-	return listed((struct text){names.data, names.len}, name) ? SYMBOL_UNEXPORTED
-								  : SYMBOL_ABSENT;
+	return names_have((struct text){names.data, names.len}, name) ? SYMBOL_UNEXPORTED
+								      : SYMBOL_ABSENT;
 }
 
-void symbol_look_up(const struct target *target, const char *name, struct symbol_info *out)
+static void look_up_linux(const struct target *target, const char *name, struct symbol_info *out)
 {
 	AUTO_FREE char *path = xasprintf("%s%s/Module.symvers",
 		strcmp(target->root, "/") ? target->root : "", target->build);
@@ -211,14 +98,13 @@ void symbol_look_up(const struct target *target, const char *name, struct symbol
 	struct export_line found;
 	struct text symvers;
 
-	*out = (struct symbol_info){.state = SYMBOL_UNKNOWN};
 	/* Without the exports, "not exported" cannot be told from "exported". */
 	if (path_read(path, FILE_MAX_BYTES, &raw) || !raw.len)
 		return;
 	symvers = (struct text){raw.data, raw.len};
 	if (!find_export(symvers, name, &found)) {
 		out->state = not_exported(target, name);
-		out->nearest = nearest_export(symvers, name);
+		out->nearest = names_nearest(symvers, exported_name, name);
 		return;
 	}
 	out->state =
@@ -226,6 +112,15 @@ void symbol_look_up(const struct target *target, const char *name, struct symbol
 	out->owner = xstrndup(found.owner.p, found.owner.len);
 	if (found.namespace.len)
 		out->namespace = xstrndup(found.namespace.p, found.namespace.len);
+}
+
+void symbol_look_up(const struct target *target, const char *name, struct symbol_info *out)
+{
+	*out = (struct symbol_info){.state = SYMBOL_UNKNOWN, .os = target->os};
+	if (target->os == TARGET_FREEBSD)
+		freebsd_symbol_look_up(target, name, out);
+	else
+		look_up_linux(target, name, out);
 }
 
 void symbol_info_free(struct symbol_info *s)
@@ -289,8 +184,10 @@ static const struct {
 	{"__udivdi3", "This kernel divides 64-bit numbers with div_u64() and do_div()."},
 };
 
-const char *symbol_hint(const char *name)
+const char *symbol_hint(enum target_os os, const char *name)
 {
+	if (os == TARGET_FREEBSD)
+		return freebsd_symbol_hint(name);
 	for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
 		if (!strcmp(hints[i].symbol, name))
 			return hints[i].hint;
@@ -337,9 +234,13 @@ static void explain_exported(const char *module, const char *symbol, const struc
 void symbol_explain(const char *module, const char *symbol, const struct symbol_info *info,
 	char **message, char **advice)
 {
-	const char *hint = symbol_hint(symbol);
+	const char *hint = symbol_hint(info->os, symbol);
 
 	*advice = NULL;
+	if (info->os == TARGET_FREEBSD) {
+		freebsd_symbol_explain(module, symbol, info, message, advice);
+		return;
+	}
 	switch (info->state) {
 	case SYMBOL_EXPORTED:
 	case SYMBOL_GPL_ONLY:

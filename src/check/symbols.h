@@ -2,8 +2,10 @@
 #ifndef KMODLAB_CHECK_SYMBOLS_H
 #define KMODLAB_CHECK_SYMBOLS_H
 /*
- * Why a symbol is not to be had from a target: its build tree's Module.symvers says what is exported,
- * from where, how and in which namespace; the list taken from the running kernel says what exists.
+ * Why a symbol is not to be had from a target. Linux: its build tree's Module.symvers says what is
+ * exported, from where, how and in which namespace; the list taken from the running kernel says what
+ * exists. FreeBSD has no list of exports: whatever is not static in the kernel, or in a module that one
+ * depends on, may be used.
  */
 #include "base/buf.h"
 #include "target/target.h"
@@ -18,10 +20,13 @@ enum symbol_state {
 
 struct symbol_info {
 	enum symbol_state state;
-	/* What exports it: "vmlinux" or the module's path in the kernel tree; NULL: nothing does. */
+	enum target_os os; /* whose symbols they are */
+	/* What exports it: "vmlinux" or the module's path in the kernel tree, for FreeBSD "kernel" or the
+	 * module's name; NULL: nothing does. */
 	char *owner;
-	char *namespace; /* NULL: none */
-	char *nearest;	 /* if not exported: an exported name that is nearly this one, or NULL */
+	int owner_version; /* FreeBSD: as that module declares it; 0: it does not, or the kernel */
+	char *namespace;   /* NULL: none */
+	char *nearest;	   /* if not exported: an exported name that is nearly this one, or NULL */
 };
 
 /* Looks `name` up in `target`'s files. Never fails: what cannot be read is SYMBOL_UNKNOWN. */
@@ -33,8 +38,8 @@ void symbol_info_free(struct symbol_info *s);
 void symbol_explain(const char *module, const char *symbol, const struct symbol_info *info,
 	char **message, char **advice);
 
-/* What to use in place of a function that many modules still ask for and no kernel (or no longer
- * any) gives them; one sentence, static, or NULL. */
-const char *symbol_hint(const char *name);
+/* What to use in place of a function that many modules still ask for and no kernel of that system (or
+ * no longer any) gives them; one sentence, static, or NULL. */
+const char *symbol_hint(enum target_os os, const char *name);
 
 #endif

@@ -15,12 +15,13 @@ static const char help[] =
 	"usage: kmodlab run [OPTION...] DIR|FILE.ko... [-- NAME=VALUE...]\n\n"
 	"Builds the module in DIR with its own Makefile (or takes the finished FILE.ko), loads it\n"
 	"into a real kernel in a throwaway virtual machine, unloads it, and says what it found.\n"
-	"DIR is the module's directory, or one that holds it in a directory linux/.\n"
-	"What stands after -- are the module's parameters.\n\n"
-	"  -t, --target NAME      the kernel to test on; may be repeated (default: the target that\n"
-	"                         was added first; see kmodlab target list)\n"
+	"DIR is the module's directory, or one that holds it in linux/, freebsd/ or both: then it\n"
+	"runs on both. What stands after -- are the module's parameters (FreeBSD: tunables).\n\n"
+	"  -t, --target NAME      the kernel to test on; may be repeated (default: the one that was\n"
+	"                         added first for each system; see kmodlab target list)\n"
 	"      --json             report for programs, on standard output\n"
 	"      --strict           a warning fails the trial too\n"
+	"      --require          a system without a target is an error (otherwise it is skipped)\n"
 	"      --console          show what the machine's console said\n"
 	"      --timeout S        seconds that a load or an unload may take (default 30)\n"
 	"      --build-timeout S  seconds that the build may take (default 600)\n"
@@ -34,6 +35,7 @@ static const char help[] =
 enum {
 	OPT_JSON = 256,
 	OPT_STRICT,
+	OPT_REQUIRE,
 	OPT_CONSOLE,
 	OPT_TIMEOUT,
 	OPT_BUILD_TIMEOUT,
@@ -48,6 +50,7 @@ static const struct option options[] = {
 	{"target", required_argument, NULL, 't'},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"strict", no_argument, NULL, OPT_STRICT},
+	{"require", no_argument, NULL, OPT_REQUIRE},
 	{"console", no_argument, NULL, OPT_CONSOLE},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"build-timeout", required_argument, NULL, OPT_BUILD_TIMEOUT},
@@ -62,7 +65,7 @@ static const struct option options[] = {
 struct request {
 	struct trial_options trial;
 	struct strv targets;
-	bool json, console;
+	bool json, console, require;
 	char **paths;
 	size_t npaths;
 };
@@ -110,6 +113,9 @@ static int take_options(int argc, char **argv, struct request *q)
 		case OPT_STRICT:
 			o->strict = true;
 			break;
+		case OPT_REQUIRE:
+			q->require = true;
+			break;
 		case OPT_CONSOLE:
 			q->console = true;
 			break;
@@ -148,49 +154,98 @@ static int take_options(int argc, char **argv, struct request *q)
 	return EXIT_PASSED;
 }
 
-/* Sets the targets to use. 0 or an exit status. */
-static int choose_targets(
-	const struct request *q, const struct targets *all, const struct target ***out, size_t *n)
+/* One trial to come. */
+struct planned {
+	char *path;
+	enum target_os os;
+	const struct target *target; /* NULL: there is none for the system */
+};
+
+struct plan {
+	struct planned *items;
+	size_t n;
+};
+
+static void plan_add(struct plan *p, char *path, enum target_os os, const struct target *target)
 {
+	*ARRAY_ADD(p->items, p->n) = (struct planned){path, os, target};
+}
+
+/* The target to use when none was named: the oldest for the system. */
+static const struct target *default_target(const struct targets *all, enum target_os os)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (all->items[i].os == os)
+			return &all->items[i];
+	return NULL;
+}
+
+static const char *add_command(enum target_os os)
+{
+	return os == TARGET_FREEBSD ? "kmodlab target add freebsd:14.3"
+				    : "kmodlab target add debian:bookworm";
+}
+
+/* Plans the trials of one path. EXIT_PASSED or an exit status. */
+static int plan_path(struct plan *p, char *path, const struct request *q, const struct targets *all)
+{
+	static const enum target_os systems[] = {TARGET_LINUX, TARGET_FREEBSD};
+	bool is_for[2], planned = false;
 	struct error err;
 
-	if (!all->n)
-		return cli_fail(EXIT_INFRASTRUCTURE,
-			"there is no target to test on yet; add one with: kmodlab target add "
-			"debian:bookworm");
-	*n = q->targets.n ? q->targets.n : 1;
-	*out = xcalloc(*n, sizeof **out);
-	if (!q->targets.n)
-		(*out)[0] = &all->items[0];
-	for (size_t i = 0; i < q->targets.n; i++) {
-		(*out)[i] = target_find(all, q->targets.v[i], &err);
-		if (!(*out)[i])
-			return cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text);
+	if (!path_is_file(path) && !path_is_dir(path))
+		return cli_fail(EXIT_USAGE, "there is no directory or file %s", path);
+	for (size_t i = 0; i < 2; i++) {
+		is_for[i] = trial_is_for(path, systems[i]);
+		if (is_for[i] && !q->targets.n)
+			plan_add(p, path, systems[i], default_target(all, systems[i]));
 	}
+	if (!is_for[0] && !is_for[1]) {
+		free(trial_source_dir(path, TARGET_LINUX, &err));
+		return cli_fail(EXIT_USAGE, "%s", err.text);
+	}
+	for (size_t i = 0; i < q->targets.n; i++) {
+		const struct target *t = target_find(all, q->targets.v[i], &err);
+
+		if (!t)
+			return cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text);
+		/* A finished .ko goes where it was sent, to be told what it is there. */
+		if (!is_for[t->os] && path_is_dir(path))
+			continue;
+		plan_add(p, path, t->os, t);
+		planned = true;
+	}
+	if (q->targets.n && !planned)
+		return cli_fail(EXIT_USAGE, "%s has no source for the system of the target %s (%s)",
+			path, q->targets.v[0],
+			target_os_name(is_for[0] ? TARGET_FREEBSD : TARGET_LINUX));
 	return EXIT_PASSED;
 }
 
-/* What can be seen to be wrong before anything is begun. 0 or EXIT_USAGE. */
-static int check_paths(const struct request *q)
+/* Plans all trials, and refuses what can be seen to be wrong before anything is begun. */
+static int make_plan(struct plan *p, const struct request *q, const struct targets *all)
 {
-	struct error err;
+	size_t runnable = 0;
+	int status = EXIT_PASSED;
 
 	if (!q->npaths)
 		return cli_fail(EXIT_USAGE,
 			"run what? Give a module's directory or a .ko file; see kmodlab run --help");
-	for (size_t i = 0; i < q->npaths; i++) {
-		AUTO_FREE char *dir = NULL;
-
-		if (path_is_file(q->paths[i]))
-			continue;
-		if (!path_is_dir(q->paths[i]))
-			return cli_fail(
-				EXIT_USAGE, "there is no directory or file %s", q->paths[i]);
-		dir = trial_source_dir(q->paths[i], &err);
-		if (!dir)
-			return cli_fail(EXIT_USAGE, "%s", err.text);
+	for (size_t i = 0; i < q->npaths && status == EXIT_PASSED; i++)
+		status = plan_path(p, q->paths[i], q, all);
+	for (size_t i = 0; i < p->n && status == EXIT_PASSED; i++) {
+		runnable += p->items[i].target != NULL;
+		if (!p->items[i].target && q->require)
+			return cli_fail(EXIT_INFRASTRUCTURE,
+				"there is no %s target to test %s on; add one with: %s",
+				target_os_name(p->items[i].os), p->items[i].path,
+				add_command(p->items[i].os));
 	}
-	return EXIT_PASSED;
+	if (status == EXIT_PASSED && !runnable)
+		return cli_fail(EXIT_INFRASTRUCTURE,
+			"there is no target to test on yet; add one with: %s",
+			add_command(p->items[0].os));
+	return status;
 }
 
 static int status_of(const struct trial *trials, size_t n)
@@ -206,11 +261,26 @@ static int status_of(const struct trial *trials, size_t n)
 	return status;
 }
 
-static int run_all(struct request *q, const struct target **targets, size_t ntargets)
+static void run_one(struct request *q, const struct planned *p, struct trial *t)
 {
-	size_t n = q->npaths * ntargets, done = 0;
-	struct trial *trials = xcalloc(n, sizeof *trials);
+	AUTO_FREE char *why = NULL;
+
+	q->trial.path = p->path;
+	q->trial.target = p->target;
+	if (p->target) {
+		trial_run(&q->trial, t);
+		return;
+	}
+	why = xasprintf("there is no %s target; add one with: %s", target_os_name(p->os),
+		add_command(p->os));
+	trial_skip(&q->trial, p->os, why, t);
+}
+
+static int run_all(struct request *q, const struct plan *p)
+{
+	struct trial *trials = xcalloc(p->n, sizeof *trials);
 	struct terminal term;
+	size_t done = 0;
 	int status;
 
 	terminal_setup(&term, stdout);
@@ -219,19 +289,17 @@ static int run_all(struct request *q, const struct target **targets, size_t ntar
 		q->trial.watch = terminal_watch;
 		q->trial.arg = &term;
 	}
-	while (done < n && !interrupt_pending()) {
+	while (done < p->n && !interrupt_pending()) {
 		if (done && !q->json)
 			putchar('\n');
-		q->trial.path = q->paths[done / ntargets];
-		q->trial.target = targets[done % ntargets];
-		trial_run(&q->trial, &trials[done]);
+		run_one(q, &p->items[done], &trials[done]);
 		if (!q->json)
 			terminal_finish(&term, &trials[done]);
 		done++;
 	}
 	if (q->json && !interrupt_pending())
 		json_write(stdout, trials, done);
-	else if (!q->json && n > 1)
+	else if (!q->json && p->n > 1)
 		terminal_summary(&term, trials, done);
 	status = status_of(trials, done);
 	for (size_t i = 0; i < done; i++)
@@ -247,9 +315,8 @@ int run_main(int argc, char **argv)
 				    .boot_timeout_ms = 120000,
 				    .memory_mib = 256,
 				    .cpus = 2}};
-	const struct target **targets = NULL;
 	struct targets all = {0};
-	size_t ntargets = 0;
+	struct plan plan = {0};
 	struct error err;
 	int split = 0, status;
 
@@ -262,15 +329,14 @@ int run_main(int argc, char **argv)
 	if (status == EXIT_PASSED) {
 		q.paths = argv + optind;
 		q.npaths = (size_t)(split - optind);
-		status = check_paths(&q);
 	}
 	if (status == EXIT_PASSED && targets_load(&all, &err))
 		status = cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text);
 	if (status == EXIT_PASSED)
-		status = choose_targets(&q, &all, &targets, &ntargets);
+		status = make_plan(&plan, &q, &all);
 	if (status == EXIT_PASSED)
-		status = run_all(&q, targets, ntargets);
-	free(targets);
+		status = run_all(&q, &plan);
+	free(plan.items);
 	targets_free(&all);
 	strv_free(&q.targets);
 	return status < 0 ? EXIT_PASSED : status;

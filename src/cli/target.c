@@ -29,6 +29,9 @@ static const struct verb {
 	const char *arguments, *sentence, *more;
 } verbs[] = {
 	{"add", add_main, "NAME...", "make kernels ready to test against",
+		"\n      --sets DIR         take kernel.txz and src.txz of a FreeBSD release from this folder\n"
+		"      --mirror URL       fetch them from below this URL instead of FreeBSD's own\n"
+		"                         https://download.freebsd.org/releases/amd64; file: will do\n\n"
 		"Each is fetched or found, booted once to see that it works here, and then kept.\n"
 		"What ends it before that (an error, Ctrl-C) leaves nothing behind. One that was added\n"
 		"already is refused; remove it first to have its system's latest packages.\n"
@@ -49,6 +52,7 @@ static void list_providers(FILE *out)
 	static const char *const examples[] = {
 		"debian:bookworm           Debian 12's cloud kernel: 120 MB to fetch, 380 MB on disk",
 		"debian:trixie/amd64       Debian 13's kernel for real machines",
+		"freebsd:14.0              FreeBSD 14.0's kernel: 290 MB to fetch, 660 MB on disk",
 		"tree:/home/me/linux       the kernel built there",
 		"host                      the kernel that runs here",
 	};
@@ -79,21 +83,46 @@ static void usage(FILE *out)
 static void verb_help(const struct verb *v)
 {
 	printf("usage: kmodlab target %s%s%s%s\n\n%c%s.\n%s", v->name,
-		v->main == list_main ? " [--json]" : "", *v->arguments ? " " : "", v->arguments,
-		v->sentence[0] - 'a' + 'A', v->sentence + 1, v->more);
+		v->main == list_main	      ? " [--json]"
+			: v->main == add_main ? " [--sets DIR | --mirror URL]"
+					      : "",
+		*v->arguments ? " " : "", v->arguments, v->sentence[0] - 'a' + 'A', v->sentence + 1,
+		v->more);
 	if (v->main != add_main)
 		return;
 	fputs("\n", stdout);
 	list_providers(stdout);
 }
 
-/* Takes a verb's options, of which --json is list's; -1 to go on, else the exit status. The names
- * are then argv[optind] and what follows. */
-static int take_options(int argc, char **argv, const struct verb *v, bool *json)
+/* What the verbs' options say. */
+struct choices {
+	bool json;		     /* list's */
+	struct target_source source; /* add's */
+};
+
+/* Notes option `c`; false if this verb has no such option. */
+static bool take_option(const struct verb *v, int c, struct choices *into)
+{
+	if (c == 'j' && v->main == list_main)
+		into->json = true;
+	else if (c == 's' && v->main == add_main)
+		into->source.sets = optarg;
+	else if (c == 'm' && v->main == add_main)
+		into->source.mirror = optarg;
+	else
+		return false;
+	return true;
+}
+
+/* Takes a verb's options; -1 to go on, else the exit status. The names are then argv[optind] and what
+ * follows. */
+static int take_options(int argc, char **argv, const struct verb *v, struct choices *into)
 {
 	static const struct option options[] = {
 		{"help", no_argument, NULL, 'h'},
 		{"json", no_argument, NULL, 'j'},
+		{"sets", required_argument, NULL, 's'},
+		{"mirror", required_argument, NULL, 'm'},
 		{NULL, 0, NULL, 0},
 	};
 	char *own = argv[0];
@@ -102,10 +131,8 @@ static int take_options(int argc, char **argv, const struct verb *v, bool *json)
 	argv[0] = xasprintf("kmodlab target %s", v->name);
 	optind = 0;
 	c = getopt_long(argc, argv, "h", options, NULL);
-	while (c == 'j' && json) {
-		*json = true;
+	while (c != -1 && take_option(v, c, into))
 		c = getopt_long(argc, argv, "h", options, NULL);
-	}
 	free(argv[0]);
 	argv[0] = own;
 	if (c == 'h') {
@@ -114,6 +141,8 @@ static int take_options(int argc, char **argv, const struct verb *v, bool *json)
 	}
 	if (c == 'j')
 		return cli_fail(EXIT_USAGE, "--json is for kmodlab target list");
+	if (c == 's' || c == 'm')
+		return cli_fail(EXIT_USAGE, "--sets and --mirror are for kmodlab target add");
 	if (c != -1)
 		return cli_fail(EXIT_USAGE, "see kmodlab target %s --help", v->name);
 	return -1;
@@ -143,12 +172,12 @@ static bool default_name(const char *name)
 }
 
 /* Makes it, tries it, keeps it. 0 with `*added` to be freed, or -errno with the sentence set. */
-static int make_and_keep(
-	const char *name, struct progress *p, struct target *added, struct error *err)
+static int make_and_keep(const char *name, const struct target_source *source, struct progress *p,
+	struct target *added, struct error *err)
 {
 	struct target_addition *a;
 	const struct target *staged;
-	int r = target_add_begin(name, progress_show, p, &a, err);
+	int r = target_add_begin(name, source, progress_show, p, &a, err);
 
 	if (r)
 		return r;
@@ -170,7 +199,7 @@ static int make_and_keep(
 	return r;
 }
 
-static int add_one(const char *typed)
+static int add_one(const char *typed, const struct target_source *source)
 {
 	__attribute__((cleanup(progress_end))) struct progress p = {0};
 	int64_t begun = clock_us();
@@ -183,8 +212,11 @@ static int add_one(const char *typed)
 	name = target_full_name(typed, &err);
 	if (!name)
 		return cli_fail(EXIT_USAGE, "%s", err.text);
+	if ((source->sets || source->mirror) && !target_takes_source(name))
+		return cli_fail(EXIT_USAGE,
+			"--sets and --mirror are for freebsd targets; %s is made without", name);
 	progress_start(&p, name);
-	r = make_and_keep(name, &p, &added, &err);
+	r = make_and_keep(name, source, &p, &added, &err);
 	progress_end(&p);
 	if (r && interrupt_pending())
 		return cli_fail(EXIT_INFRASTRUCTURE, "interrupted; %s was not added", name);
@@ -204,7 +236,8 @@ static int add_one(const char *typed)
 
 static int add_main(int argc, char **argv)
 {
-	int status = take_options(argc, argv, &verbs[0], NULL);
+	struct choices chosen = {0};
+	int status = take_options(argc, argv, &verbs[0], &chosen);
 
 	if (status >= 0)
 		return status;
@@ -212,9 +245,12 @@ static int add_main(int argc, char **argv)
 		list_providers(stdout);
 		return EXIT_PASSED;
 	}
+	if (chosen.source.sets && chosen.source.mirror)
+		return cli_fail(EXIT_USAGE,
+			"--sets takes what is there, --mirror fetches it: one or the other");
 	status = EXIT_PASSED;
 	for (int i = optind; i < argc && !interrupt_pending(); i++) {
-		int one = add_one(argv[i]);
+		int one = add_one(argv[i], &chosen.source);
 
 		status = one > status ? one : status;
 	}
@@ -296,8 +332,8 @@ static void list_table(const struct targets *all)
 
 static int list_main(int argc, char **argv)
 {
-	bool json = false;
-	int status = take_options(argc, argv, &verbs[1], &json), r;
+	struct choices chosen = {0};
+	int status = take_options(argc, argv, &verbs[1], &chosen), r;
 	struct error err = {{0}};
 	struct targets all;
 
@@ -309,7 +345,7 @@ static int list_main(int argc, char **argv)
 	r = targets_load(&all, &err);
 	if (r)
 		return cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text);
-	if (json)
+	if (chosen.json)
 		list_json(&all);
 	else
 		list_table(&all);
@@ -338,7 +374,8 @@ static void show_one(const struct target *t, bool is_first)
 
 static int show_main(int argc, char **argv)
 {
-	int status = take_options(argc, argv, &verbs[2], NULL), r;
+	struct choices chosen = {0};
+	int status = take_options(argc, argv, &verbs[2], &chosen), r;
 	struct error err = {{0}};
 	struct targets all;
 
@@ -405,7 +442,8 @@ static int remove_one(const char *typed)
 
 static int remove_main(int argc, char **argv)
 {
-	int status = take_options(argc, argv, &verbs[3], NULL);
+	struct choices chosen = {0};
+	int status = take_options(argc, argv, &verbs[3], &chosen);
 
 	if (status >= 0)
 		return status;

@@ -124,9 +124,14 @@ static void send_log(unsigned limit)
 	while (limit--) {
 		long n = os_log_read(record, sizeof record - 1);
 
-		/* EPIPE: overtaken; the next record's sequence number tells by how much. */
-		if (n == -32)
+		/* EPIPE: overtaken. */
+		if (n == -32) {
+			uint64_t lost = os_log_lost();
+
+			if (lost)
+				send(PROTO_LOST, 0, &lost, sizeof lost, 0, 0);
 			continue;
+		}
 		if (n <= 0)
 			return;
 		if (++records == FLOOD)

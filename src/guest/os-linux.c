@@ -4,6 +4,7 @@
  * arch/x86/entry/syscalls/syscall_64.tbl), /dev/kmsg records (Documentation/ABI/testing/dev-kmsg),
  * the ivshmem device through its sysfs resource file (Documentation/PCI/sysfs-pci.rst).
  */
+#include "guest/bare.h"
 #include "guest/os.h"
 #include "guest/protocol.h"
 
@@ -51,52 +52,6 @@ static long call(long n, long a, long b, long c, long d, long e, long f)
 #define sys5(n, a, b, c, d, e) call(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
 #define sys6(n, a, b, c, d, e, f)                                                                  \
 	call(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
-
-/* The entry point: a stack aligned as the ABI wants it, no arguments needed. */
-__asm__(".globl _start\n"
-	"_start:\n"
-	"	xor %ebp, %ebp\n"
-	"	and $-16, %rsp\n"
-	"	call agent_main\n"
-	"	ud2\n");
-
-/* The compiler may call these even in freestanding code. */
-void *memcpy(void *restrict to, const void *restrict from, size_t len)
-{
-	void *result = to;
-
-	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(len) : : "memory");
-	return result;
-}
-
-void *memset(void *to, int byte, size_t len)
-{
-	void *result = to;
-
-	__asm__ volatile("rep stosb" : "+D"(to), "+c"(len) : "a"(byte) : "memory");
-	return result;
-}
-
-void *memmove(void *to, const void *from, size_t len)
-{
-	uint8_t *d = to;
-	const uint8_t *s = from;
-
-	if (d <= s || d >= s + len)
-		return memcpy(to, from, len);
-	while (len--)
-		d[len] = s[len];
-	return to;
-}
-
-static size_t length(const char *text)
-{
-	size_t n = 0;
-
-	while (text[n])
-		n++;
-	return n;
-}
 
 long os_read(int fd, void *to, size_t len)
 {
@@ -326,6 +281,11 @@ long os_log_read(void *to, size_t len)
 	long n = os_read(log_fd, to, len);
 
 	return n == -11 /* EAGAIN */ ? 0 : n;
+}
+
+uint64_t os_log_lost(void)
+{
+	return 0;
 }
 
 void os_log_skip(void)

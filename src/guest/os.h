@@ -33,6 +33,8 @@ unsigned os_wait(int worker);
 /* One record of the kernel's log into `to`: its length, 0 when there is none now, or a negative
  * errno (-EPIPE: records were dropped, go on reading). */
 long os_log_read(void *to, size_t len);
+/* After -EPIPE: how many records were lost at the least; 0 where the records' own numbers tell. */
+uint64_t os_log_lost(void);
 /* Forgets the log up to now. */
 void os_log_skip(void);
 /* Whether the console shows all that is logged, or only what the kernel says when it dies. */

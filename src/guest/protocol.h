@@ -47,7 +47,7 @@ enum proto_type {
 	PROTO_DONE,	  /* struct proto_done */
 	PROTO_LOG,	  /* one record of the kernel's log as the system gives it */
 	PROTO_DATA,	  /* a piece of a file */
-	PROTO_LOST,	  /* u64: so many records the kernel dropped before they could be read */
+	PROTO_LOST, /* u64: so many log records were lost at the least; nothing tells how many */
 };
 
 enum proto_os { PROTO_LINUX = 1, PROTO_FREEBSD = 2 };

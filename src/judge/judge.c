@@ -7,8 +7,44 @@
 #include "judge/judge.h"
 
 #include "judge/kmsg.h"
+#include "judge/msgbuf.h"
+#include "judge/system.h"
 
 #include <string.h>
+
+static const struct judge_system linux_system = {
+	.parse = kmsg_parse,
+	.add_console = kmsg_add_console,
+	.find_crash = crash_find_linux,
+	.refusal = judge_refusal_linux,
+	.load_word = "init",
+	.unload_word = "exit",
+	.lookup =
+		"The function after \"in\" is where it happened; the call trace shows how it came there.",
+};
+
+static const struct judge_system freebsd_system = {
+	.parse = msgbuf_parse,
+	.add_console = msgbuf_add_console,
+	.find_crash = crash_find_freebsd,
+	.refusal = judge_refusal_freebsd,
+	.load_word = "MOD_LOAD",
+	.unload_word = "MOD_UNLOAD",
+	.lookup =
+		"The function after \"in\" is where it happened, or what called that; the backtrace shows how it came there.",
+};
+
+const struct judge_system *judge_system(enum target_os os)
+{
+	return os == TARGET_FREEBSD ? &freebsd_system : &linux_system;
+}
+
+static const char *half(const struct run *r, const struct call *c)
+{
+	const struct judge_system *s = judge_system(r->os);
+
+	return c->kind == CALL_LOAD ? s->load_word : s->unload_word;
+}
 
 /* "while hello's init ran", "after hello had been loaded" */
 static char *when(const struct run *r, size_t call, bool after)
@@ -20,7 +56,7 @@ static char *when(const struct run *r, size_t call, bool after)
 	if (after)
 		return xasprintf("after %s had %s", c->ko->name,
 			c->kind == CALL_LOAD ? "been loaded" : "been unloaded");
-	return xasprintf("while %s's %s ran", c->ko->name, c->kind == CALL_LOAD ? "init" : "exit");
+	return xasprintf("while %s's %s ran", c->ko->name, half(r, c));
 }
 
 static char *excerpt(const struct run *r, size_t first, size_t last)
@@ -37,7 +73,7 @@ static bool judge_crashes(const struct run *r, struct findings *out)
 	bool fatal = false;
 	struct crash c;
 
-	for (size_t from = 0; crash_find_linux(r->log, r->nlog, from, &c);) {
+	for (size_t from = 0; judge_system(r->os)->find_crash(r->log, r->nlog, from, &c);) {
 		AUTO_FREE char *during = when(r, r->log[c.first].call, r->log[c.first].after);
 		struct finding *f;
 
@@ -49,8 +85,7 @@ static bool judge_crashes(const struct run *r, struct findings *out)
 					c.place ? c.place : ""),
 				fatal ? xstrdup("Look at the first crash; this one may only be its "
 						"consequence.")
-				      : xstrdup("The function after \"in\" is where it happened; the call "
-						"trace shows how it came there."));
+				      : xstrdup(judge_system(r->os)->lookup));
 		else
 			f = finding_add(out, "kernel-warning", SEVERITY_WARNING, CLASS_PASS,
 				xasprintf("the kernel warned %s: %s%s%s", during, c.title,
@@ -91,8 +126,8 @@ static void judge_end(const struct run *r, struct findings *out)
 		return;
 	case RUN_SILENT:
 		finding_add(out, "hang", SEVERITY_ERROR, CLASS_HANG,
-			xasprintf("%s's %s did not come back within %g s", c->ko->name,
-				c->kind == CALL_LOAD ? "init" : "exit", r->timeout_ms / 1000.0),
+			xasprintf("%s's %s did not come back within %g s", c->ko->name, half(r, c),
+				r->timeout_ms / 1000.0),
 			xstrdup("Look for a loop that does not end, a lock that is not released or a "
 				"wait that nobody ends; --timeout gives it longer."));
 	}
@@ -104,7 +139,7 @@ static void judge_signal(const struct run *r, size_t call, struct findings *out)
 
 	finding_add(out, "crash", SEVERITY_ERROR, CLASS_CRASH,
 		xasprintf("the process that called %s's %s was killed in the kernel by signal %d",
-			c->ko->name, c->kind == CALL_LOAD ? "init" : "exit", c->signal),
+			c->ko->name, half(r, c), c->signal),
 		NULL);
 }
 
@@ -118,13 +153,13 @@ void judge_run(const struct run *r, const struct target *target, struct findings
 		if (!crashed && r->calls[i].signal)
 			judge_signal(r, i, out);
 		else if (r->calls[i].returned && !r->calls[i].signal)
-			judge_refusal_linux(r, i, target, out);
+			judge_system(r->os)->refusal(r, i, target, out);
 	}
 	if (r->dropped)
 		finding_add(out, "log-dropped", SEVERITY_WARNING, CLASS_PASS,
 			xasprintf(
-				"the kernel's log buffer overflowed: %llu lines were lost before they "
+				"the kernel's log buffer overflowed: %llu lines%s were lost before they "
 				"could be read",
-				r->dropped),
-			xstrdup("Log less, or use the _ratelimited forms (pr_info_ratelimited)."));
+				r->dropped, r->dropped_more ? " or more" : ""),
+			xstrdup("Log less, or limit the rate (Linux: pr_info_ratelimited; FreeBSD: ppsratecheck)."));
 }

@@ -20,6 +20,8 @@ struct crash {
 
 /* The first crash at or after record `from` of a Linux log: 1 and `c` (free with crash_free), or 0. */
 int crash_find_linux(const struct record *log, size_t n, size_t from, struct crash *c);
+/* The same for FreeBSD's. */
+int crash_find_freebsd(const struct record *log, size_t n, size_t from, struct crash *c);
 void crash_free(struct crash *c);
 
 /* Explains a load or unload that Linux refused, from its errno and what it logged during the call
@@ -27,8 +29,14 @@ void crash_free(struct crash *c);
 void judge_refusal_linux(
 	const struct run *r, size_t call, const struct target *target, struct findings *out);
 
+/* The same for FreeBSD. */
+void judge_refusal_freebsd(
+	const struct run *r, size_t call, const struct target *target, struct findings *out);
+
 /* "ENOMEM" and "Out of memory" for a Linux errno; NULL for a number that is none. Static. */
 const char *errno_name(int error);
 const char *errno_meaning(int error);
+const char *errno_name_freebsd(int error);
+const char *errno_meaning_freebsd(int error);
 
 #endif

@@ -51,7 +51,7 @@ static size_t utf8_length(const unsigned char *s, size_t len)
 
 /* The kernel writes what is not printable ASCII as \xNN. Turns that back into bytes, then keeps what
  * is harmless on a terminal: printable ASCII, newline, tab, valid UTF-8. */
-static char *clean(const char *text, size_t len)
+char *record_text(const char *text, size_t len)
 {
 	AUTO_BUF struct buf raw = {0};
 	struct buf out = {0};
@@ -103,7 +103,7 @@ int kmsg_parse(const void *bytes, size_t len, struct record *out)
 	out->usec = usec;
 	out->level = prio & 7;
 	out->facility = (unsigned)prio >> 3;
-	out->text = clean(text, (size_t)((stop ? stop : end) - text));
+	out->text = record_text(text, (size_t)((stop ? stop : end) - text));
 	out->origin = kmsg_origin(out->text);
 	return 0;
 }
@@ -157,7 +157,7 @@ void kmsg_add_console(struct run *r, size_t call)
 		stop = end;
 		while (stop > text && stop[-1] == '\r')
 			stop--;
-		cleaned = clean(text, (size_t)(stop - text));
+		cleaned = record_text(text, (size_t)(stop - text));
 		if (known && usec == last && logged(r, usec, cleaned)) {
 			free(cleaned);
 			continue;

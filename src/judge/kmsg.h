@@ -9,11 +9,15 @@
  * caller's to free; `call` is left 0. */
 int kmsg_parse(const void *bytes, size_t len, struct record *out);
 
+/* A log line's text made fit to be shown: \xNN escapes undone where that is harmless, all else that is not
+ * printable escaped, trailing newlines cut. Caller frees. */
+char *record_text(const char *text, size_t len);
+
 /* Which lines of a console come after what the log has: adds them to the run's log, with level
  * unknown and the given call. For machines that died before the agent could send the rest. */
 void kmsg_add_console(struct run *r, size_t call);
 
-/* "emerg" … "debug"; "" for LEVEL_UNKNOWN. Static. */
+/* "emerg" … "debug"; "" for LEVEL_UNKNOWN and LEVEL_NONE. Static. */
 const char *kmsg_level_name(unsigned level);
 
 /* Judges by its text who a line comes from. */

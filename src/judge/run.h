@@ -7,6 +7,7 @@
  */
 #include "base/buf.h"
 #include "check/ko.h"
+#include "target/target.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,11 +20,12 @@ enum origin {
 };
 
 #define LEVEL_UNKNOWN 8 /* from the console, which does not tell */
+#define LEVEL_NONE    9 /* FreeBSD's printf(9): it has none */
 
 struct record {
 	uint64_t seq;	   /* the kernel's number; 0 where it is not known */
 	uint64_t usec;	   /* since the machine's boot */
-	unsigned level;	   /* 0 (emerg) to 7 (debug), or LEVEL_UNKNOWN */
+	unsigned level;	   /* 0 (emerg) to 7 (debug), or LEVEL_… */
 	unsigned facility; /* 0: the kernel */
 	char *text;	   /* UTF-8; may have several lines; control characters are escaped */
 	enum origin origin;
@@ -52,12 +54,14 @@ enum run_end {
 };
 
 struct run {
+	enum target_os os;
 	struct call *calls;
 	size_t ncalls;
 	struct record *log;
 	size_t nlog;
 	unsigned long long
-		dropped; /* records that the kernel's log buffer lost before they were read */
+		dropped;   /* records that the kernel's log buffer lost before they were read */
+	bool dropped_more; /* … or more: FreeBSD does not tell how many */
 	enum run_end end;
 	int timeout_ms; /* a call's deadline */
 	char *params;	/* what the module under test was given */

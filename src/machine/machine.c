@@ -11,6 +11,7 @@
 #include "base/interrupt.h"
 #include "base/path.h"
 #include "base/proc.h"
+#include "machine/boot.h"
 #include "machine/channel.h"
 #include "machine/console.h"
 #include "machine/qmp.h"
@@ -39,14 +40,8 @@ struct machine {
 	uint32_t serial;
 };
 
-/* The kernel's command line. `quiet`: the agent makes the console talk when the boot is over.
- * A panic restarts at once, which with -no-reboot ends QEMU. */
-static const char append[] =
-	"console=ttyS0 quiet panic=-1 rdinit=/init log_buf_len=1M printk.devkmsg=on "
-	"no_timer_check rcupdate.rcu_expedited=1 nokaslr tsc=reliable audit=0";
-
-static void arguments(struct strv *a, const struct machine_options *o, enum accel accel, int initrd,
-	const struct channel *channel, const int ends[3])
+static void arguments(struct strv *a, const struct machine_options *o, enum accel accel,
+	const struct boot *boot, const struct channel *channel, const int ends[3])
 {
 	strv_adds(a, QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-sandbox",
@@ -58,8 +53,10 @@ static void arguments(struct strv *a, const struct machine_options *o, enum acce
 	strv_addf(a, "%u", o->memory_mib);
 	strv_add(a, "-smp");
 	strv_addf(a, "%u", o->cpus);
-	strv_adds(a, "-kernel", o->kernel, "-append", append, "-initrd", NULL);
-	strv_addf(a, "/proc/self/fd/%d", initrd);
+	strv_adds(a, "-kernel", boot->kernel, "-initrd", NULL);
+	strv_addf(a, "/proc/self/fd/%d", boot->initrd_fd);
+	if (boot->append)
+		strv_adds(a, "-append", boot->append, NULL);
 	strv_add(a, "-chardev");
 	strv_addf(a, "socket,id=console,fd=%d", ends[0]);
 	strv_add(a, "-chardev");
@@ -78,11 +75,13 @@ static void arguments(struct strv *a, const struct machine_options *o, enum acce
 	strv_adds(a, "-device", "ivshmem-plain,memdev=channel", NULL);
 }
 
-static int start(struct machine *m, const struct machine_options *o, int initrd, struct error *err)
+static int start(struct machine *m, const struct machine_options *o, const struct boot *boot,
+	struct error *err)
 {
 	int ours[3] = {-1, -1, -1}, theirs[3] = {-1, -1, -1}, complaints[2] = {-1, -1};
 	AUTO_STRV struct strv argv = {0};
-	int keep[5];
+	int keep[6];
+	size_t nkeep = 0;
 	int r = 0;
 
 	for (int i = 0; i < 3; i++) {
@@ -105,17 +104,21 @@ static int start(struct machine *m, const struct machine_options *o, int initrd,
 	}
 	if (!r) {
 		fcntl(complaints[0], F_SETFL, O_NONBLOCK);
-		arguments(&argv, o, m->accel, initrd, &m->channel, theirs);
-		memcpy(keep, theirs, sizeof theirs);
-		keep[3] = initrd;
-		keep[4] = m->channel.memory;
+		arguments(&argv, o, m->accel, boot, &m->channel, theirs);
+		for (int i = 0; i < 3; i++)
+			keep[nkeep++] = theirs[i];
+		keep[nkeep++] = boot->initrd_fd;
+		if (boot->kernel_fd >= 0)
+			keep[nkeep++] = boot->kernel_fd;
+		if (m->channel.memory >= 0)
+			keep[nkeep++] = m->channel.memory;
 		r = proc_start(&m->qemu,
 			&(struct proc_options){.argv = argv.v,
 				.in = -1,
 				.out = complaints[1],
 				.err = complaints[1],
 				.keep = keep,
-				.nkeep = m->channel.memory < 0 ? 4 : 5},
+				.nkeep = nkeep},
 			err);
 		if (r == -ENOENT)
 			r = error_set(err, ENOENT,
@@ -257,15 +260,15 @@ static void add_console_tail(struct machine *m, struct error *err)
 			from);
 }
 
-static int boot_once(const struct machine_options *o, enum accel accel, int timeout_ms, int initrd,
-	struct machine **out, struct error *err)
+static int boot_once(const struct machine_options *o, enum accel accel, int timeout_ms,
+	const struct boot *boot, struct machine **out, struct error *err)
 {
 	struct machine *m = xcalloc(1, sizeof *m);
 	int r;
 
 	*m = (struct machine){.accel = accel, .complaints_fd = -1};
 	m->qemu.pidfd = m->console.fd = m->qmp.fd = m->channel.line = m->channel.memory = -1;
-	r = start(m, o, initrd, err);
+	r = start(m, o, boot, err);
 	if (!r)
 		r = await_hello(m, timeout_ms, err);
 	if (r == -ETIMEDOUT || r == -ECONNABORTED || r == -EPROTO)
@@ -281,22 +284,22 @@ static int boot_once(const struct machine_options *o, enum accel accel, int time
 int machine_boot(const struct machine_options *o, struct machine **out, struct error *err)
 {
 	enum accel accel = o->accel == ACCEL_AUTO ? accel_known() : o->accel;
-	AUTO_CLOSE int initrd = initramfs_make(o->files, o->nfiles, err);
+	__attribute__((cleanup(boot_free))) struct boot boot;
 	bool probing = accel == ACCEL_AUTO;
-	int r = 0;
+	int r = boot_prepare(o->os, o->kernel, o->files, o->nfiles, &boot, err);
 
 	*out = NULL;
-	if (initrd < 0)
-		return initrd;
+	if (r)
+		return r;
 	if (probing) {
-		r = boot_once(o, ACCEL_KVM, KVM_PROBE_MS, initrd, out, err);
+		r = boot_once(o, ACCEL_KVM, KVM_PROBE_MS, &boot, out, err);
 		if (!r)
 			accel_remember(true);
 		if (!r || r == -EINTR || r == -ENOENT)
 			return r;
 		accel = ACCEL_TCG;
 	}
-	r = boot_once(o, accel, o->boot_timeout_ms, initrd, out, err);
+	r = boot_once(o, accel, o->boot_timeout_ms, &boot, out, err);
 	if (!r && probing)
 		accel_remember(false);
 	return r;

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct machine_options {
+	enum proto_os os;		  /* what `kernel` is a kernel of */
 	const char *kernel;		  /* the image to boot */
 	const struct machine_file *files; /* put into the machine */
 	size_t nfiles;

@@ -59,7 +59,7 @@ static struct json_object *record_json(const struct trial *t, const struct recor
 	struct json_object *o = json_object_new_object();
 
 	put_int(o, "us", (int64_t)r->usec);
-	put(o, "level", r->level == LEVEL_UNKNOWN ? NULL : kmsg_level_name(r->level));
+	put(o, "level", r->level >= LEVEL_UNKNOWN ? NULL : kmsg_level_name(r->level));
 	put(o, "origin", origins[r->origin]);
 	if (r->call < t->run.ncalls)
 		put(o, "stage", t->run.calls[r->call].kind == CALL_LOAD ? "load" : "unload");
@@ -91,10 +91,14 @@ static struct json_object *trial_json(const struct trial *t)
 
 	put(o, "module", t->name);
 	put(o, "source", t->source);
-	json_object_object_add(o, "target", target_json(t->target));
+	put(o, "os", target_os_name(t->os));
+	json_object_object_add(o, "target", t->target ? target_json(t->target) : NULL);
 	put(o, "verdict", trial_verdict_name(t));
 	json_object_object_add(o, "passed", json_object_new_boolean(t->verdict == VERDICT_PASS));
-	put(o, "error", t->verdict == VERDICT_INFRASTRUCTURE ? t->error.text : NULL);
+	put(o, "error",
+		t->verdict == VERDICT_INFRASTRUCTURE || t->verdict == VERDICT_SKIPPED
+			? t->error.text
+			: NULL);
 	put_ms(o, "ms", t->took_us);
 	put(o, "accelerator", t->machine_release ? accel_name(t->accel) : NULL);
 	put(o, "machine_release", t->machine_release);
@@ -126,7 +130,7 @@ static int64_t own_cpu_us(void)
 int json_write(FILE *out, const struct trial *trials, size_t n)
 {
 	struct json_object *all = json_object_new_object(), *list = json_object_new_array();
-	size_t counts[3] = {0};
+	size_t counts[VERDICTS] = {0};
 	const char *text;
 	int r;
 
@@ -139,6 +143,7 @@ int json_write(FILE *out, const struct trial *trials, size_t n)
 	put_int(all, "passed", (int64_t)counts[VERDICT_PASS]);
 	put_int(all, "failed", (int64_t)counts[VERDICT_FAIL]);
 	put_int(all, "errors", (int64_t)counts[VERDICT_INFRASTRUCTURE]);
+	put_int(all, "skipped", (int64_t)counts[VERDICT_SKIPPED]);
 	put_ms(all, "own_cpu_ms", own_cpu_us());
 	text = json_object_to_json_string_ext(all,
 		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);

@@ -68,6 +68,7 @@ static void show_record(struct terminal *term, const struct record *r)
 	const char *label = r->origin == ORIGIN_TAINT ? "taint"
 		: r->origin == ORIGIN_KERNEL	      ? "kernel"
 		: r->level == LEVEL_UNKNOWN	      ? "console"
+		: r->level == LEVEL_NONE	      ? "printf"
 						      : kmsg_level_name(r->level);
 	const char *line = r->text;
 
@@ -118,8 +119,11 @@ static void begin(struct terminal *term, const struct trial *t)
 		return;
 	term->began = true;
 	paint(term, BOLD, t->name);
-	fprintf(term->out, "  on %s (%s %s, %s)\n", t->target->name, target_os_name(t->target->os),
-		t->target->release, t->target->arch);
+	if (t->target)
+		fprintf(term->out, "  on %s (%s %s, %s)\n", t->target->name,
+			target_os_name(t->target->os), t->target->release, t->target->arch);
+	else
+		fprintf(term->out, "  on %s\n", target_os_name(t->os));
 }
 
 static const char *step_note(const struct trial *t, const struct step *s)
@@ -237,6 +241,10 @@ void terminal_finish(struct terminal *term, const struct trial *t)
 		verdict = xasprintf("FAIL (%s)", trial_verdict_name(t));
 		paint(term, BOLD ";" RED, verdict);
 		break;
+	case VERDICT_SKIPPED:
+		paint(term, BOLD ";" YELLOW, "SKIPPED");
+		fprintf(term->out, "  %s\n", t->error.text);
+		goto shown;
 	case VERDICT_INFRASTRUCTURE:
 		paint(term, BOLD ";" MAGENTA, "ERROR");
 		fprintf(term->out, " (not the module's doing): %s", t->error.text);
@@ -244,6 +252,7 @@ void terminal_finish(struct terminal *term, const struct trial *t)
 	}
 	fprintf(term->out, "  %s on %s, %.2f s\n", t->name, t->target->name,
 		(double)t->took_us / 1e6);
+shown:
 	fflush(term->out);
 	term->shown = 0;
 	term->began = false;
@@ -251,10 +260,11 @@ void terminal_finish(struct terminal *term, const struct trial *t)
 
 void terminal_summary(struct terminal *term, const struct trial *trials, size_t n)
 {
-	size_t counts[3] = {0};
+	size_t counts[VERDICTS] = {0};
 
 	for (size_t i = 0; i < n; i++)
 		counts[trials[i].verdict]++;
-	fprintf(term->out, "\n%zu passed, %zu failed, %zu in error\n", counts[VERDICT_PASS],
-		counts[VERDICT_FAIL], counts[VERDICT_INFRASTRUCTURE]);
+	fprintf(term->out, "\n%zu passed, %zu failed, %zu in error, %zu skipped\n",
+		counts[VERDICT_PASS], counts[VERDICT_FAIL], counts[VERDICT_INFRASTRUCTURE],
+		counts[VERDICT_SKIPPED]);
 }

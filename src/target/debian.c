@@ -565,28 +565,28 @@ static int describe(const char *root, const char *final, struct target *t, struc
 	return 0;
 }
 
-static int make(const char *spec, const char *staging, const char *final, struct target *t,
-	target_progress_fn *progress, void *arg, struct error *err)
+static int make(const char *spec, const struct target_source *source, const char *staging,
+	const char *final, struct target *t, target_progress_fn *progress, void *arg,
+	struct error *err)
 {
 	struct run run = {.progress = progress, .arg = arg};
 	AUTO_FREE char *root = NULL;
 	char real[PATH_MAX];
 	int r = check_programs(err);
 
+	(void)source;
 	if (r)
 		return r;
 	/* A bind mount's place in the sandbox must not lead over links. */
 	if (!realpath(staging, real))
 		return error_sys(err, errno, "cannot use %s", staging);
-	root = xasprintf("%s/root", real);
-	run.root = root;
+	run.root = root = xasprintf("%s/root", real);
 	r = run_with_remedies(&run, spec, real, t, err);
 	buf_free(&run.log);
 	if (r)
 		return r;
 	remove_unneeded(root);
-	r = make_links(root, err);
-	return r ? r : describe(root, final, t, err);
+	return make_links(root, err) ?: describe(root, final, t, err);
 }
 
 const struct target_provider target_debian = {

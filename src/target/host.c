@@ -255,12 +255,13 @@ static unsigned long long needs(const char *spec)
 	return 0;
 }
 
-static int make(const char *spec, const char *staging, const char *final, struct target *t,
-	target_progress_fn *progress, void *arg, struct error *err)
+static int make(const char *spec, const struct target_source *source, const char *staging,
+	const char *final, struct target *t, target_progress_fn *progress, void *arg,
+	struct error *err)
 {
 	struct utsname running;
 
-	(void)spec, (void)staging, (void) final, (void)progress, (void)arg;
+	(void)spec, (void)source, (void)staging, (void) final, (void)progress, (void)arg;
 	if (uname(&running))
 		return error_sys(err, errno, "cannot tell which kernel runs here");
 	if (strcmp(running.machine, "x86_64"))

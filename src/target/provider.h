@@ -7,6 +7,7 @@
 #include "target/target.h"
 
 extern const struct target_provider target_debian;
+extern const struct target_provider target_freebsd;
 extern const struct target_provider target_tree;
 extern const struct target_provider target_host;
 

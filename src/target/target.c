@@ -32,6 +32,7 @@
 
 const struct target_provider *const target_providers[] = {
 	&target_debian,
+	&target_freebsd,
 	&target_tree,
 	&target_host,
 	NULL,
@@ -347,8 +348,8 @@ static char *now_text(void)
 	return xstrdup(text);
 }
 
-static int begin(struct target_addition *a, const char *name, target_progress_fn *progress,
-	void *arg, struct error *err)
+static int begin(struct target_addition *a, const char *name, const struct target_source *source,
+	target_progress_fn *progress, void *arg, struct error *err)
 {
 	const struct target_provider *p = provider_of(name);
 	int r;
@@ -368,7 +369,8 @@ static int begin(struct target_addition *a, const char *name, target_progress_fn
 	a->final = registry_tree(name);
 	a->target.arch = xstrdup("x86_64");
 	a->target.added = now_text();
-	r = p->make(spec_of(name), a->staging, a->final, &a->target, progress, arg, err);
+	r = p->make(spec_of(name), p->takes_source ? source : NULL, a->staging, a->final,
+		&a->target, progress, arg, err);
 	if (r)
 		return r;
 	a->target.symbols = xasprintf("%s/symbols", a->final);
@@ -376,14 +378,21 @@ static int begin(struct target_addition *a, const char *name, target_progress_fn
 	return 0;
 }
 
-int target_add_begin(const char *name, target_progress_fn *progress, void *arg,
-	struct target_addition **out, struct error *err)
+bool target_takes_source(const char *name)
+{
+	const struct target_provider *p = provider_of(name);
+
+	return p && p->takes_source;
+}
+
+int target_add_begin(const char *name, const struct target_source *source,
+	target_progress_fn *progress, void *arg, struct target_addition **out, struct error *err)
 {
 	struct target_addition *a = xcalloc(1, sizeof *a);
 	int r;
 
 	*a = (struct target_addition){.scratch.pipe = -1, .turn = -1, .live = -1};
-	r = begin(a, name, progress ? progress : no_progress, arg, err);
+	r = begin(a, name, source, progress ? progress : no_progress, arg, err);
 	if (r) {
 		target_add_drop(a);
 		return r;

@@ -4,7 +4,7 @@
 /*
  * A target: a kernel to test against, with the build tree and the compiler that belong to it.
  * The registry is a directory of readable INI files, one per target; a provider knows how to
- * make one kind of target (`debian:bookworm`, `tree:DIR`, `host`).
+ * make one kind of target (`debian:bookworm`, `freebsd:14.0`, `tree:DIR`, `host`).
  */
 #include "base/buf.h"
 #include "base/error.h"
@@ -40,11 +40,19 @@ struct targets {
 typedef void target_progress_fn(
 	void *arg, const char *what, unsigned long long done, unsigned long long total);
 
+/* Where what a target is made of comes from, when not from where its provider takes it by itself. Not
+ * owned; at most one of them is set. */
+struct target_source {
+	const char *sets;   /* a folder that holds the files, or NULL */
+	const char *mirror; /* the URL of a mirror of the provider's site, or NULL */
+};
+
 /* One kind of target. */
 struct target_provider {
 	const char *prefix; /* "debian": what stands before the first ':' (or is the whole name) */
 	const char *syntax; /* "debian:SUITE[/FLAVOUR]", for help */
 	const char *sentence;
+	bool takes_source; /* whether make() can be told where to take things from */
 	/* Brings `spec` (what stands after "prefix:", may be empty) to its full form, refusing what
 	 * is not one: "bookworm" to "bookworm/cloud". The result is the caller's; NULL on error. */
 	char *(*normalise)(const char *spec, struct error *err);
@@ -53,10 +61,12 @@ struct target_provider {
 	unsigned long long (*needs)(const char *spec);
 	/* Makes the target. What is to be kept on disk goes into the directory `staging` (it exists and
 	 * is empty), which will be renamed to `final`: the paths put into `t` must be those below
-	 * `final`. `t` comes with name, OS and architecture set; symbols and added are not the
-	 * provider's. 0 or -errno with the sentence set. */
-	int (*make)(const char *spec, const char *staging, const char *final, struct target *t,
-		target_progress_fn *progress, void *arg, struct error *err);
+	 * `final`. `t` comes with name, OS (Linux) and architecture set; symbols and added are not
+	 * the provider's, but it may write the file `symbols` in `staging`. `source` may be NULL.
+	 * 0 or -errno with the sentence set. */
+	int (*make)(const char *spec, const struct target_source *source, const char *staging,
+		const char *final, struct target *t, target_progress_fn *progress, void *arg,
+		struct error *err);
 };
 
 /* NULL-terminated. */
@@ -72,12 +82,14 @@ char *target_full_name(const char *typed, struct error *err);
  * path_flatten alone does not promise for the paths in tree:DIR. Caller frees. */
 char *target_flat_name(const char *name);
 
-/* Makes the target `name` (a full name) in a scratch directory. Refuses (-EEXIST) one that is
- * registered already and (-ENOSPC) a disk that is too full; waits for another process that is
+/* Whether the provider of `name` can be told where to take things from. */
+bool target_takes_source(const char *name);
+/* Makes the target `name` (a full name) in a scratch directory, of what is found at `source` (NULL:
+ * where its provider looks by itself). Refuses (-EEXIST) one that is registered already and (-ENOSPC) a disk that is too full; waits for another process that is
  * adding the same one. `progress` may be NULL. On 0, `*out` is to be given to target_add_keep or
  * target_add_drop. */
-int target_add_begin(const char *name, target_progress_fn *progress, void *arg,
-	struct target_addition **out, struct error *err);
+int target_add_begin(const char *name, const struct target_source *source,
+	target_progress_fn *progress, void *arg, struct target_addition **out, struct error *err);
 /* The new target, with paths that hold before it is kept (in the scratch directory). Its `symbols`
  * names a file that the caller may write before target_add_keep; one not written becomes NULL. */
 const struct target *target_add_staged(const struct target_addition *a);

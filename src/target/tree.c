@@ -185,13 +185,14 @@ static unsigned long long needs(const char *spec)
 	return 0;
 }
 
-static int make(const char *spec, const char *staging, const char *final, struct target *t,
-	target_progress_fn *progress, void *arg, struct error *err)
+static int make(const char *spec, const struct target_source *source, const char *staging,
+	const char *final, struct target *t, target_progress_fn *progress, void *arg,
+	struct error *err)
 {
 	AUTO_FREE char *image = xasprintf("%s/arch/x86/boot/bzImage", spec);
 	int r = check_parts(spec, err);
 
-	(void)staging, (void) final, (void)progress, (void)arg;
+	(void)source, (void)staging, (void) final, (void)progress, (void)arg;
 	if (!r)
 		r = check_options(spec, err);
 	if (r)

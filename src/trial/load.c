@@ -6,7 +6,7 @@
 #include "base/interrupt.h"
 #include "base/path.h"
 #include "check/own.h"
-#include "judge/kmsg.h"
+#include "judge/system.h"
 #include "machine/machine.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 static bool has_module(const struct trial *t, const char *name)
 {
 	for (size_t i = 0; i < t->modules.n; i++)
-		if (t->kos[i].name && !strcmp(t->kos[i].name, name))
+		if (ko_answers_to(&t->kos[i], name))
 			return true;
 	return false;
 }
@@ -42,8 +42,9 @@ static void insert_module(struct trial *t, size_t at, struct module_file file, s
 /* Puts the module `dependency` and what it needs before position `at`; returns how many were put there. */
 static int support(struct trial *t, const char *dependency, struct error *err)
 {
-	/* `depends` has file names ("crc-itu-t"), the kernel's names have underscores. */
-	AUTO_FREE char *name = ko_module_name(dependency);
+	/* Linux: `depends` has file names ("crc-itu-t"), the kernel's names have underscores. */
+	bool freebsd = t->target->os == TARGET_FREEBSD;
+	AUTO_FREE char *name = freebsd ? xstrdup(dependency) : ko_module_name(dependency);
 	AUTO_FREE char *path = NULL;
 	AUTO_BUF struct buf bytes = {0};
 	struct module_file file;
@@ -67,8 +68,9 @@ static int support(struct trial *t, const char *dependency, struct error *err)
 		ko_free(&ko);
 		return r;
 	}
-	file = (struct module_file){
-		.name = ko_module_name(path), .path = xstrdup(path), .len = bytes.len};
+	file = (struct module_file){.name = freebsd ? kld_file_name(path) : ko_module_name(path),
+		.path = xstrdup(path),
+		.len = bytes.len};
 	file.bytes = buf_take(&bytes);
 	insert_module(t, t->nsupporting, file, ko);
 	return 0;
@@ -85,6 +87,11 @@ int load_supporting(struct trial *t, struct error *err)
 	for (size_t i = 0; i < needs.n && !r; i++)
 		r = support(t, needs.v[i], err);
 	return r;
+}
+
+enum proto_os machine_os(const struct target *target)
+{
+	return target->os == TARGET_FREEBSD ? PROTO_FREEBSD : PROTO_LINUX;
 }
 
 static bool has_param(const struct ko *ko, const char *name, size_t len)
@@ -115,9 +122,30 @@ static bool param_is_for(const struct trial *t, size_t index, const char **word,
 	return wanted ? has_param(&t->kos[index], *word, *len) : index == t->modules.n - 1;
 }
 
+/* FreeBSD's tunables are the kernel's, not a module's: all are set before the first of ours is loaded. */
+static char *tunables(const struct trial *t, size_t index, char *const *words, struct error *err)
+{
+	struct buf out = {0};
+
+	for (; index == t->nsupporting && words && *words; words++) {
+		if (strcspn(*words, "=") == 0 || !strchr(*words, '=') || strchr(*words, '\n')) {
+			error_set(err, EINVAL,
+				"'%s' is no tunable: give it as name=value, say hw.hello.count=3",
+				*words);
+			buf_free(&out);
+			return NULL;
+		}
+		buf_addf(&out, "%s%s", out.len ? "\n" : "", *words);
+	}
+	return buf_take(&out);
+}
+
 char *load_params(const struct trial *t, size_t index, char *const *words, struct error *err)
 {
 	struct buf out = {0};
+
+	if (t->target && t->target->os == TARGET_FREEBSD)
+		return tunables(t, index, words, err);
 
 	for (; words && *words; words++) {
 		const char *word = *words, *value;
@@ -148,11 +176,11 @@ static void take_record(struct run *r, const struct message *msg, size_t call, b
 {
 	struct record new;
 
-	if (kmsg_parse(msg->body, msg->length, &new))
+	if (judge_system(r->os)->parse(msg->body, msg->length, &new))
 		return;
 	new.call = call;
 	new.after = after;
-	if (r->nlog && new.seq > r->log[r->nlog - 1].seq + 1)
+	if (r->nlog && new.seq &&new.seq > r->log[r->nlog - 1].seq + 1)
 		r->dropped += new.seq - r->log[r->nlog - 1].seq - 1;
 	if (r->nlog >= LOG_MAX) {
 		r->dropped++;
@@ -163,6 +191,17 @@ static void take_record(struct run *r, const struct message *msg, size_t call, b
 	if ((r->nlog & (r->nlog - 1)) == 0)
 		r->log = xreallocarray(r->log, r->nlog ? 2 * r->nlog : 1, sizeof *r->log);
 	r->log[r->nlog++] = new;
+}
+
+static void take_lost(struct run *r, const struct message *msg)
+{
+	uint64_t lost;
+
+	if (msg->length != sizeof lost)
+		return;
+	memcpy(&lost, msg->body, sizeof lost);
+	r->dropped += lost < 1000000000 ? lost : 1000000000;
+	r->dropped_more = true;
 }
 
 /* Waits for the answer to `serial`, taking the log. 0 with `done` filled in; 1 when the machine did not
@@ -178,6 +217,8 @@ static int await(struct trial *t, struct machine *m, uint32_t serial, int timeou
 		case MACHINE_MESSAGE:
 			if (msg.type == PROTO_LOG)
 				take_record(&t->run, &msg, call, t->run.calls[call].returned);
+			if (msg.type == PROTO_LOST)
+				take_lost(&t->run, &msg);
 			if (msg.type != PROTO_DONE || msg.serial != serial)
 				break;
 			if (!message_done(&msg, done))
@@ -204,6 +245,7 @@ static int make_call(struct trial *t, struct machine *m, enum call_kind kind, si
 {
 	size_t at = t->run.ncalls;
 	struct call *c = ARRAY_ADD(t->run.calls, t->run.ncalls);
+	bool freebsd = t->target->os == TARGET_FREEBSD;
 	AUTO_BUF struct buf body = {0};
 	struct proto_done done = {0};
 	int64_t began = clock_us();
@@ -214,11 +256,14 @@ static int make_call(struct trial *t, struct machine *m, enum call_kind kind, si
 	c->ko = &t->kos[index];
 	c->supporting = index < t->nsupporting;
 	if (kind == CALL_LOAD) {
-		buf_addf(&body, "/m/%zu.ko", index);
+		buf_addf(&body, "/m/%s.ko", t->modules.items[index].name);
 		buf_add(&body, "", 1);
 		buf_add(&body, params, strlen(params) + 1);
 	} else {
-		buf_add(&body, c->ko->name, strlen(c->ko->name) + 1);
+		/* Linux unloads a module by its name, FreeBSD a file by its own. */
+		buf_addf(&body, "%s%s", freebsd ? t->modules.items[index].name : c->ko->name,
+			freebsd ? ".ko" : "");
+		buf_add(&body, "", 1);
 	}
 	r = machine_send(m, kind == CALL_LOAD ? PROTO_LOAD : PROTO_UNLOAD, body.data, body.len,
 		&serial, err);
@@ -306,13 +351,14 @@ int load_run(struct trial *t, const struct trial_options *o,
 	if (o->watch)
 		o->watch(o->arg, t, STAGE_BOOT, NULL);
 	for (size_t i = 0; i < t->modules.n; i++) {
-		strv_addf(&names, "%zu.ko", i);
+		strv_addf(&names, "%s.ko", t->modules.items[i].name);
 		files[i] = (struct machine_file){
 			names.v[i], t->modules.items[i].bytes, t->modules.items[i].len};
 		bytes += files[i].len;
 	}
 	/* The initramfs holds a module twice while it is unpacked, and loading takes a third copy. */
-	r = machine_boot(&(struct machine_options){.kernel = t->target->kernel,
+	r = machine_boot(&(struct machine_options){.os = machine_os(t->target),
+				 .kernel = t->target->kernel,
 				 .files = files,
 				 .nfiles = t->modules.n,
 				 .memory_mib = o->memory_mib + (unsigned)(3 * bytes >> 20),
@@ -324,6 +370,7 @@ int load_run(struct trial *t, const struct trial_options *o,
 		return r;
 	t->accel = machine_accel(m);
 	t->machine_release = xstrdup(machine_hello(m)->release);
+	t->run.os = t->target->os;
 	t->run.timeout_ms = o->call_timeout_ms;
 	step(t, o, STAGE_BOOT, true, clock_us() - began, xstrdup(""), 0);
 	r = all_calls(t, o, m, step, err);
@@ -331,6 +378,7 @@ int load_run(struct trial *t, const struct trial_options *o,
 	machine_close(m);
 	/* What was on the console but did not reach us otherwise: the last words. */
 	if (!r && t->run.end != RUN_DONE)
-		kmsg_add_console(&t->run, t->run.ncalls ? t->run.ncalls - 1 : 0);
+		judge_system(t->run.os)->add_console(
+			&t->run, t->run.ncalls ? t->run.ncalls - 1 : 0);
 	return r;
 }

@@ -2,7 +2,11 @@
 #ifndef KMODLAB_TRIAL_LOAD_H
 #define KMODLAB_TRIAL_LOAD_H
 /* A trial's time in the machine: load each module in order, unload in reverse, note what happens. */
+#include "guest/protocol.h"
 #include "trial/trial.h"
+
+/* The number that the protocol has for the target's system. */
+enum proto_os machine_os(const struct target *target);
 
 /* Puts the kernel's own modules that `t`'s modules need before them, reading them from the target.
  * One that the target does not have is left out: the kernel will say what is missing.
@@ -11,7 +15,7 @@ int load_supporting(struct trial *t, struct error *err);
 
 /* The parameter string for the trial's module `index`, from the user's words: "name=value" goes to
  * every module that has such a parameter (to the last one, if none has), "module.name=value" to that
- * module. Values with spaces are quoted as the kernel's parser wants it. Caller frees; NULL with the
+ * module. On FreeBSD they are tunables, a line each, for the first module. Values with spaces are quoted as the kernel's parser wants it. Caller frees; NULL with the
  * sentence set for a word that cannot be passed. */
 char *load_params(const struct trial *t, size_t index, char *const *words, struct error *err);
 

@@ -5,6 +5,7 @@
 #include "base/interrupt.h"
 #include "base/path.h"
 #include "machine/machine.h"
+#include "trial/load.h"
 
 #include <errno.h>
 #include <string.h>
@@ -77,7 +78,8 @@ int trial_survey(const struct target *t, struct error *err)
 {
 	AUTO_BUF struct buf text = {0}, names = {0};
 	struct machine *m;
-	int r = machine_boot(&(struct machine_options){.kernel = t->kernel,
+	int r = machine_boot(&(struct machine_options){.os = machine_os(t),
+				     .kernel = t->kernel,
 				     .memory_mib = 512,
 				     .cpus = 1,
 				     .boot_timeout_ms = SURVEY_BOOT_MS},
@@ -88,9 +90,11 @@ int trial_survey(const struct target *t, struct error *err)
 	if (strcmp(machine_hello(m)->release, t->release))
 		r = error_set(err, EINVAL, "the kernel %s says that it is %s, not %s", t->kernel,
 			machine_hello(m)->release, t->release);
-	r = r ?: read_from(m, "/proc/kallsyms", &text, err);
+	/* A FreeBSD kernel's names are in its file, and have been written already. */
+	if (!r && t->os == TARGET_LINUX)
+		r = read_from(m, "/proc/kallsyms", &text, err);
 	machine_close(m);
-	if (r)
+	if (r || t->os != TARGET_LINUX)
 		return r;
 	buf_add(&text, "", 1);
 	names_of(text.data, &names);

@@ -6,7 +6,7 @@
 
 /* Boots the target once: proof that its kernel comes up here, that it is the release that the target
  * says, and the occasion to ask for the names of all its symbols (/proc/kallsyms), which are written
- * to t->symbols, sorted, a line each. 0, or -errno with the sentence set. */
+ * to t->symbols, sorted, a line each (Linux; a FreeBSD kernel's are in its file). 0, or -errno with the sentence set. */
 int trial_survey(const struct target *t, struct error *err);
 
 #endif

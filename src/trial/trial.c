@@ -25,6 +25,8 @@ const char *trial_verdict_name(const struct trial *t)
 {
 	if (t->verdict == VERDICT_INFRASTRUCTURE)
 		return "infrastructure";
+	if (t->verdict == VERDICT_SKIPPED)
+		return "skipped";
 	/* Under --strict a warning fails a trial in which nothing worse was found. */
 	if (t->verdict == VERDICT_FAIL && t->class == CLASS_PASS)
 		return "warning";
@@ -42,20 +44,40 @@ static void step(struct trial *t, const struct trial_options *o, enum stage stag
 		o->watch(o->arg, t, stage, s);
 }
 
-char *trial_source_dir(const char *dir, struct error *err)
+char *trial_source_dir(const char *dir, enum target_os os, struct error *err)
 {
-	AUTO_FREE char *linux_dir = xasprintf("%s/linux", dir);
+	AUTO_FREE char *below = xasprintf("%s/%s", dir, os == TARGET_FREEBSD ? "freebsd" : "linux");
 	struct error why;
 
-	if (build_is_kbuild(dir, &why))
+	if (build_is_source(dir, os, &why))
 		return xstrdup(dir);
-	if (path_is_dir(linux_dir)) {
-		if (build_is_kbuild(linux_dir, err))
-			return xstrdup(linux_dir);
+	if (path_is_dir(below)) {
+		if (build_is_source(below, os, err))
+			return xstrdup(below);
 		return NULL;
 	}
 	*err = why;
 	return NULL;
+}
+
+bool trial_is_for(const char *path, enum target_os os)
+{
+	AUTO_BUF struct buf bytes = {0};
+	AUTO_FREE char *dir = NULL;
+	enum ko_kind kind;
+	struct error err;
+	struct ko ko;
+
+	if (path_is_dir(path)) {
+		dir = trial_source_dir(path, os, &err);
+		return dir != NULL;
+	}
+	if (archive_read_plain(path, MODULE_MAX, &bytes, &err))
+		return os == TARGET_LINUX;
+	ko_read(bytes.data, bytes.len, path, &ko);
+	kind = ko.kind;
+	ko_free(&ko);
+	return (kind == KO_FREEBSD) == (os == TARGET_FREEBSD);
 }
 
 /* Builds, and takes the modules over. 0: go on; 1: there is nothing to run; -errno. */
@@ -104,7 +126,7 @@ static int take_file(struct trial *t, struct error *err)
 
 static void check_licence(struct trial *t, const struct ko *ko)
 {
-	if (ko->license)
+	if (ko->license || t->os != TARGET_LINUX)
 		return;
 	for (size_t i = 0; i < t->findings.n; i++)
 		if (!strcmp(t->findings.items[i].rule, "license-missing"))
@@ -154,7 +176,8 @@ static int check_stage(struct trial *t, const struct trial_options *o, struct er
 		const struct module_file *m = &t->modules.items[i];
 
 		ko_read(m->bytes, m->len, m->path, &t->kos[i]);
-		refused |= ko_refuse(&t->kos[i], m->path, o->target->arch, &t->findings);
+		refused |= ko_refuse(
+			&t->kos[i], m->path, o->target->os, o->target->arch, &t->findings);
 	}
 	if (!refused && order_modules(t, &cycle)) {
 		finding_add(&t->findings, "module-cycle", SEVERITY_ERROR, CLASS_LOAD,
@@ -179,7 +202,9 @@ static int run_stages(struct trial *t, const struct trial_options *o, struct err
 	if (!r && !t->modules.n) {
 		finding_add(&t->findings, "build-empty", SEVERITY_ERROR, CLASS_BUILD,
 			xstrdup("the build made no .ko"),
-			xstrdup("The Makefile is to name the module's object: obj-m += hello.o"));
+			xstrdup(t->os == TARGET_FREEBSD
+					? "The Makefile is to name the module and its sources: KMOD= hello, SRCS= hello.c"
+					: "The Makefile is to name the module's object: obj-m += hello.o"));
 		return 0;
 	}
 	if (!r)
@@ -198,14 +223,14 @@ int trial_run(const struct trial_options *o, struct trial *t)
 	int64_t began = clock_us();
 	int r;
 
-	*t = (struct trial){.target = o->target};
+	*t = (struct trial){.target = o->target, .os = o->target->os};
 	base = path_base(real ? real : o->path);
 	t->name = real && !path_is_dir(real) ? ko_module_name(base) : xstrdup(base);
 	if (!real) {
 		t->source = xstrdup(o->path);
 		r = error_sys(&t->error, errno, "cannot open %s", o->path);
 	} else if (path_is_dir(real)) {
-		t->source = trial_source_dir(real, &t->error);
+		t->source = trial_source_dir(real, o->target->os, &t->error);
 		r = t->source ? run_stages(t, o, &t->error) : -EINVAL;
 	} else {
 		t->source = xstrdup(real);
@@ -219,6 +244,16 @@ int trial_run(const struct trial_options *o, struct trial *t)
 		? VERDICT_FAIL
 		: VERDICT_PASS;
 	return r == -EINTR ? r : 0;
+}
+
+void trial_skip(const struct trial_options *o, enum target_os os, const char *why, struct trial *t)
+{
+	AUTO_FREE char *real = realpath(o->path, NULL);
+
+	*t = (struct trial){.os = os, .verdict = VERDICT_SKIPPED};
+	t->name = path_base(real ? real : o->path);
+	t->source = xstrdup(real ? real : o->path);
+	error_set(&t->error, ENOENT, "%s", why);
 }
 
 void trial_free(struct trial *t)

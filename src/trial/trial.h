@@ -24,12 +24,14 @@ struct step {
 	size_t call; /* LOAD and UNLOAD: index into run.calls */
 };
 
-enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_INFRASTRUCTURE };
+enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_INFRASTRUCTURE, VERDICT_SKIPPED };
+#define VERDICTS 4
 
 struct trial {
-	char *name;		     /* the module's, for people: "hello" */
-	char *source;		     /* the directory or the .ko, an absolute path */
-	const struct target *target; /* not owned */
+	char *name;   /* the module's, for people: "hello" */
+	char *source; /* the directory or the .ko, an absolute path */
+	enum target_os os;
+	const struct target *target; /* not owned; NULL only if skipped */
 
 	struct module_files modules; /* in load order, the kernel's own supporting ones first */
 	struct ko *kos;		     /* one for each */
@@ -45,7 +47,7 @@ struct trial {
 
 	enum verdict verdict;
 	enum class class;   /* the worst finding's; CLASS_PASS for a pass */
-	struct error error; /* VERDICT_INFRASTRUCTURE: what failed */
+	struct error error; /* VERDICT_INFRASTRUCTURE: what failed; VERDICT_SKIPPED: why */
 	int64_t took_us;
 };
 
@@ -75,8 +77,15 @@ void trial_free(struct trial *t);
 const char *stage_name(enum stage stage);
 const char *trial_verdict_name(const struct trial *t);
 
-/* Where the module's source for a system is: DIR itself, or DIR/linux where there is such. Caller
- * frees; NULL with a sentence that says what was looked for. */
-char *trial_source_dir(const char *dir, struct error *err);
+/* A trial that is not run, because there is no target for its system. `o` needs its path only. */
+void trial_skip(const struct trial_options *o, enum target_os os, const char *why, struct trial *t);
+
+/* Where the module's source for a system is: DIR itself, or DIR/linux or DIR/freebsd. Caller frees; NULL
+ * with a sentence that says what was looked for. */
+char *trial_source_dir(const char *dir, enum target_os os, struct error *err);
+
+/* Whether `path`, a directory or a .ko, is for this system. A .ko that is for neither counts as
+ * Linux's, so that a trial says what it is. */
+bool trial_is_for(const char *path, enum target_os os);
 
 #endif

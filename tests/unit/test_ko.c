@@ -145,7 +145,7 @@ static struct findings refuse(const struct buf *b, bool refused)
 	struct ko ko = read_ko(b);
 	struct findings out = {0};
 
-	assert_int_equal(ko_refuse(&ko, "some/dir/x.ko", "x86_64", &out), refused);
+	assert_int_equal(ko_refuse(&ko, "some/dir/x.ko", TARGET_LINUX, "x86_64", &out), refused);
 	assert_int_equal(out.n, refused ? 1 : 0);
 	ko_free(&ko);
 	return out;

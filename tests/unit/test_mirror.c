@@ -2,9 +2,10 @@
 /* What of a source directory is copied for a build, and when; and how a build is put together. */
 #include "home.h"
 
-#include "build/kbuild.h"
+#include "build/build.h"
 #include "build/mirror.h"
 #include "build/sandbox.h"
+#include "build/system.h"
 
 #include <fcntl.h>
 #include <time.h>
@@ -423,28 +424,28 @@ static void a_directory_far_too_large_is_refused_by_name(void **state)
 	assert_says(err, "2 GiB");
 }
 
-static enum kbuild_recipe recipe_for(const char *makefile)
+static enum recipe recipe_for(const char *makefile)
 {
 	AUTO_FREE char *dir = in_home("mod");
 
 	put("mod/Makefile", makefile);
-	return kbuild_recognise(dir, NULL).first;
+	return kbuild_system.recognise(dir, NULL).first;
 }
 
 static void a_makefile_is_known_by_what_it_says(void **state)
 {
 	(void)state;
-	assert_int_equal(recipe_for("obj-m := a.o\n"), KBUILD_DIRECT);
+	assert_int_equal(recipe_for("obj-m := a.o\n"), RECIPE_DIRECT);
 	assert_int_equal(
 		recipe_for("ifneq ($(KERNELRELEASE),)\nobj-m := a.o\nelse\nall:\n\t$(MAKE) "
 			   "-C $(KDIR) M=$(PWD)\nendif\n"),
-		KBUILD_DIRECT);
+		RECIPE_DIRECT);
 	assert_int_equal(
-		recipe_for("all:\n\t$(MAKE) -C $(KDIR) M=$(PWD)/drv modules\n"), KBUILD_OWN);
+		recipe_for("all:\n\t$(MAKE) -C $(KDIR) M=$(PWD)/drv modules\n"), RECIPE_OWN);
 	assert_int_equal(recipe_for("obj-$(CONFIG_A) := a.o\nall:\n\tCONFIG_A=m make -C x M=y\n"),
-		KBUILD_OWN);
-	assert_int_equal(recipe_for("obj-$(CONFIG_A) := a.o\n"), KBUILD_DIRECT);
-	assert_int_equal(recipe_for("# obj-m := a.o\nPARAM=1\nall: prog\n"), KBUILD_NONE);
+		RECIPE_OWN);
+	assert_int_equal(recipe_for("obj-$(CONFIG_A) := a.o\n"), RECIPE_DIRECT);
+	assert_int_equal(recipe_for("# obj-m := a.o\nPARAM=1\nall: prog\n"), RECIPE_NONE);
 }
 
 static void a_directory_that_is_no_modules_is_refused_with_what_was_looked_for(void **state)
@@ -453,13 +454,13 @@ static void a_directory_that_is_no_modules_is_refused_with_what_was_looked_for(v
 	struct error why;
 
 	(void)state;
-	assert_true(build_is_kbuild(dir, NULL));
-	assert_false(build_is_kbuild(above, &why));
+	assert_true(build_is_source(dir, TARGET_LINUX, NULL));
+	assert_false(build_is_source(above, TARGET_LINUX, &why));
 	assert_says(why, "/mod is");
-	assert_false(build_is_kbuild(none, &why));
+	assert_false(build_is_source(none, TARGET_LINUX, &why));
 	assert_says(why, "is not a directory");
 	put("mod/Makefile", "all:\n");
-	assert_false(build_is_kbuild(dir, &why));
+	assert_false(build_is_source(dir, TARGET_LINUX, &why));
 	assert_says(why, "obj-m");
 }
 
@@ -469,7 +470,7 @@ static void expect_products(const char *order, const char *first, const char *se
 	AUTO_STRV struct strv paths = {0};
 
 	put("src/modules.order", order);
-	kbuild_products(src, "/home/u/mod", KBUILD_DIRECT, &paths);
+	kbuild_system.products(src, "/home/u/mod", RECIPE_DIRECT, &paths);
 	assert_int_equal(paths.n, 2);
 	assert_string_equal(paths.v[0], first);
 	assert_string_equal(paths.v[1], second);
@@ -492,7 +493,7 @@ static void without_a_list_the_modules_are_looked_for(void **state)
 	put("src/drv/a.ko", "");
 	put("src/a.ko", "");
 	put_link("src/b.ko", "/etc/passwd");
-	kbuild_products(src, "/home/u/mod", KBUILD_OWN, &paths);
+	kbuild_system.products(src, "/home/u/mod", RECIPE_OWN, &paths);
 	assert_int_equal(paths.n, 1);
 	assert_string_equal(paths.v[0], "a.ko");
 }
@@ -521,7 +522,7 @@ static void a_build_sees_the_users_own_path_where_it_can(void **state)
 
 static void a_refused_sandbox_says_what_to_do(void **state)
 {
-	struct target t = {.name = (char *)"t"};
+	struct target t = {.name = (char *)"t", .root = (char *)"/srv/tree"};
 	struct error err;
 
 	(void)state;

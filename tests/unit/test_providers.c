@@ -16,7 +16,7 @@ static void assert_tree_refused(const char *name, const char *words)
 	struct target_addition *a;
 	struct error err;
 
-	assert_true(target_add_begin(name, NULL, NULL, &a, &err) < 0);
+	assert_true(target_add_begin(name, NULL, NULL, NULL, &a, &err) < 0);
 	assert_says(err, words);
 }
 

@@ -180,9 +180,9 @@ static void each_reason_has_its_sentence_and_its_advice(void **state)
 static void well_known_ones_have_a_hint_and_others_none(void **state)
 {
 	(void)state;
-	assert_non_null(symbol_hint("del_timer_sync"));
-	assert_null(symbol_hint("timer_setup"));
-	assert_null(symbol_hint(""));
+	assert_non_null(symbol_hint(TARGET_LINUX, "del_timer_sync"));
+	assert_null(symbol_hint(TARGET_LINUX, "timer_setup"));
+	assert_null(symbol_hint(TARGET_LINUX, ""));
 }
 
 int main(void)

@@ -288,7 +288,7 @@ static void a_built_tree_is_added_tried_and_kept(void **state)
 	struct error err;
 
 	(void)state;
-	assert_int_equal(target_add_begin(name, NULL, NULL, &a, &err), 0);
+	assert_int_equal(target_add_begin(name, NULL, NULL, NULL, &a, &err), 0);
 	t = target_add_staged(a);
 	assert_string_equal(t->release, "6.9.0-mine");
 	assert_string_equal(t->root, "/");
@@ -300,7 +300,7 @@ static void a_built_tree_is_added_tried_and_kept(void **state)
 	assert_true(path_is_file(all.items[0].symbols));
 	assert_true(target_disk_bytes(name) > 0);
 	targets_free(&all);
-	assert_int_equal(target_add_begin(name, NULL, NULL, &a, &err), -EEXIST);
+	assert_int_equal(target_add_begin(name, NULL, NULL, NULL, &a, &err), -EEXIST);
 	assert_says(err, "kmodlab target remove");
 	assert_int_equal(target_remove(name, &err), 0);
 	assert_true(exists("linux/Makefile"));
@@ -314,7 +314,7 @@ static void a_target_without_symbols_is_kept_without(void **state)
 	struct error err;
 
 	(void)state;
-	assert_int_equal(target_add_begin(name, NULL, NULL, &a, &err), 0);
+	assert_int_equal(target_add_begin(name, NULL, NULL, NULL, &a, &err), 0);
 	assert_int_equal(target_add_keep(a, &err), 0);
 	assert_int_equal(targets_load(&all, &err), 0);
 	assert_null(all.items[0].symbols);
@@ -330,7 +330,7 @@ static void an_add_that_is_dropped_leaves_nothing(void **state)
 	struct error err;
 
 	(void)state;
-	assert_int_equal(target_add_begin(name, NULL, NULL, &a, &err), 0);
+	assert_int_equal(target_add_begin(name, NULL, NULL, NULL, &a, &err), 0);
 	target_add_drop(a);
 	assert_int_equal(rmdir(trees), 0);
 	assert_int_equal(targets_load(&all, &err), 0);
@@ -344,7 +344,7 @@ static void a_tree_that_cannot_be_registered_is_removed_again(void **state)
 	struct error err;
 
 	(void)state;
-	assert_int_equal(target_add_begin(name, NULL, NULL, &a, &err), 0);
+	assert_int_equal(target_add_begin(name, NULL, NULL, NULL, &a, &err), 0);
 	assert_int_equal(path_write(target_add_staged(a)->symbols, "x\n", 2, &err), 0);
 	put("data/kmodlab/targets", "in the way");
 	assert_true(target_add_keep(a, &err) < 0);
@@ -365,7 +365,7 @@ static void what_a_power_cut_left_is_swept_away_but_not_what_is_in_use(void **st
 	put("data/kmodlab/trees/debian-sid-rt/root/x", "");
 	live = lock_take(lock, 0, &err);
 	assert_true(live >= 0);
-	assert_int_equal(target_add_begin(name, NULL, NULL, &a, &err), 0);
+	assert_int_equal(target_add_begin(name, NULL, NULL, NULL, &a, &err), 0);
 	target_add_drop(a);
 	assert_false(exists("data/kmodlab/trees/.adding-a"));
 	assert_false(exists("data/kmodlab/trees/.adding-b"));

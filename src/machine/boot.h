@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_MACHINE_BOOT_H
+#define KMODLAB_MACHINE_BOOT_H
+/*
+ * What QEMU is to boot, for each system: the file for -kernel, the one for -initrd, the kernel's command
+ * line. One function per system (boot-linux.c, boot-freebsd.c), chosen in boot_prepare alone.
+ */
+#include "base/error.h"
+#include "guest/protocol.h"
+#include "machine/initramfs.h"
+
+struct boot {
+	char *kernel;	    /* a path for QEMU */
+	int kernel_fd;	    /* held open behind that path; -1: it is a file */
+	int initrd_fd;	    /* memfd */
+	const char *append; /* static; NULL: none */
+};
+
+/* Prepares a boot of the kernel image `kernel` with the agent and the files in the machine's file system.
+ * 0, or -errno with the sentence set: -EINVAL for a kernel that cannot be booted so. */
+int boot_prepare(enum proto_os os, const char *kernel, const struct machine_file *files,
+	size_t nfiles, struct boot *out, struct error *err);
+void boot_free(struct boot *b);
+
+int boot_prepare_linux(const char *kernel, const struct machine_file *files, size_t nfiles,
+	struct boot *out, struct error *err);
+int boot_prepare_freebsd(const char *kernel, const struct machine_file *files, size_t nfiles,
+	struct boot *out, struct error *err);
+
+#endif
