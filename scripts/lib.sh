@@ -6,8 +6,11 @@ cd "$(dirname "$0")/.."  # scripts/ or bench/
 
 # What it takes to build kmodlab and to run it.
 build_packages="gcc libc6-dev linux-libc-dev meson ninja-build pkg-config libarchive-dev libelf-dev
-libjson-c-dev libinih-dev"
+libjson-c-dev libinih-dev libcurl4-openssl-dev libssl-dev"
 run_packages="qemu-system-x86 bubblewrap mmdebstrap"
+# What it takes to build FreeBSD modules; everything else works without.
+# shellcheck disable=SC2034
+freebsd_packages="clang lld llvm bmake original-awk"
 # What the tests need on top: the test library, make (for a kernel tree built with this machine's own
 # tools), sanitizers and fuzzers, the formatter, the man page's compiler, a second opinion on what
 # the program writes.

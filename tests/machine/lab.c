@@ -231,7 +231,7 @@ void lab_log(const struct outcome *o, const char *origin, struct buf *out)
 
 static void show(const struct outcome *o)
 {
-	print_error("status %d\n%.6000s\n%.6000s\n", o->status, o->out.data, o->err.data);
+	fprintf(stderr, "status %d\n%.20000s\n%.6000s\n", o->status, o->out.data, o->err.data);
 }
 
 void lab_expect(const struct outcome *o, int status, const char *verdict)
