@@ -202,7 +202,9 @@ static int plan_path(struct plan *p, char *path, const struct request *q, const 
 	}
 	if (!is_for[0] && !is_for[1]) {
 		free(trial_source_dir(path, TARGET_LINUX, &err));
-		return cli_fail(EXIT_USAGE, "%s", err.text);
+		return cli_fail(EXIT_USAGE,
+			"%s; nor that of a FreeBSD one, whose Makefile includes bsd.kmod.mk",
+			err.text);
 	}
 	for (size_t i = 0; i < q->targets.n; i++) {
 		const struct target *t = target_find(all, q->targets.v[i], &err);
@@ -228,6 +230,12 @@ static int make_plan(struct plan *p, const struct request *q, const struct targe
 	size_t runnable = 0;
 	int status = EXIT_PASSED;
 
+	for (char *const *word = q->trial.params; word && *word; word++)
+		if (!**word || **word == '=' || strpbrk(*word, "\"\n"))
+			return cli_fail(EXIT_USAGE,
+				"the parameter '%s' cannot be passed to a kernel: it is to be name=value, "
+				"without double quotes or newlines",
+				*word);
 	if (!q->npaths)
 		return cli_fail(EXIT_USAGE,
 			"run what? Give a module's directory or a .ko file; see kmodlab run --help");

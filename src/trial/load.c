@@ -128,14 +128,16 @@ static char *tunables(const struct trial *t, size_t index, char *const *words, s
 	struct buf out = {0};
 
 	for (; index == t->nsupporting && words && *words; words++) {
-		if (strcspn(*words, "=") == 0 || !strchr(*words, '=') || strchr(*words, '\n')) {
+		if (strcspn(*words, "=") == 0 || strchr(*words, '\n')) {
 			error_set(err, EINVAL,
 				"'%s' is no tunable: give it as name=value, say hw.hello.count=3",
 				*words);
 			buf_free(&out);
 			return NULL;
 		}
-		buf_addf(&out, "%s%s", out.len ? "\n" : "", *words);
+		/* A name alone switches something on, as it does on Linux. */
+		buf_addf(&out, "%s%s%s", out.len ? "\n" : "", *words,
+			strchr(*words, '=') ? "" : "=1");
 	}
 	return buf_take(&out);
 }

@@ -72,6 +72,21 @@ static void a_dot_in_a_value_names_no_module(void **state)
 	gives(1, "name=1.5", NULL, "name=1.5");
 }
 
+static void on_freebsd_they_are_tunables_of_the_kernel_a_line_each(void **state)
+{
+	struct target target = {.os = TARGET_FREEBSD};
+	struct trial t = {.kos = kos, .modules = {.n = 2}, .nsupporting = 1, .target = &target};
+	char *words[] = {(char *)"hw.hello.count=3", (char *)"hw.hello.whom=cruel world",
+		(char *)"hw.hello.loud", NULL};
+	struct error err;
+	AUTO_FREE char *none = load_params(&t, 0, NULL, &err),
+		       *all = load_params(&t, 1, words, &err);
+
+	(void)state;
+	assert_string_equal(none, "");
+	assert_string_equal(all, "hw.hello.count=3\nhw.hello.whom=cruel world\nhw.hello.loud=1");
+}
+
 static void the_kernels_own_supporting_modules_get_none(void **state)
 {
 	struct trial t = {.kos = kos, .modules = {.n = 2}, .nsupporting = 1};
@@ -94,6 +109,7 @@ int main(void)
 		cmocka_unit_test(a_module_can_be_named),
 		cmocka_unit_test(a_value_with_spaces_is_quoted_and_one_with_quotes_refused),
 		cmocka_unit_test(a_dot_in_a_value_names_no_module),
+		cmocka_unit_test(on_freebsd_they_are_tunables_of_the_kernel_a_line_each),
 		cmocka_unit_test(the_kernels_own_supporting_modules_get_none),
 	};
 
