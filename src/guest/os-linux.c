@@ -30,7 +30,7 @@ static int line_fd = -1, log_fd = -1, console_fd = -1;
 /* Where a worker leaves what its call returned: an exit status is too small for some errnos. */
 static int32_t *worker_result;
 
-static long call(long n, long a, long b, long c, long d, long e, long f)
+long call(long n, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = e;
@@ -43,15 +43,6 @@ static long call(long n, long a, long b, long c, long d, long e, long f)
 			 : "rcx", "r11", "memory");
 	return r;
 }
-
-#define sys0(n)		       call(n, 0, 0, 0, 0, 0, 0)
-#define sys1(n, a)	       call(n, (long)(a), 0, 0, 0, 0, 0)
-#define sys2(n, a, b)	       call(n, (long)(a), (long)(b), 0, 0, 0, 0)
-#define sys3(n, a, b, c)       call(n, (long)(a), (long)(b), (long)(c), 0, 0, 0)
-#define sys4(n, a, b, c, d)    call(n, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
-#define sys5(n, a, b, c, d, e) call(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
-#define sys6(n, a, b, c, d, e, f)                                                                  \
-	call(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 long os_read(int fd, void *to, size_t len)
 {

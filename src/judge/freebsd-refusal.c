@@ -5,31 +5,12 @@
  * log at MOD_LOAD (the call itself then says only ENOEXEC), and is the call's errno at unload.
  */
 #include "check/symbols.h"
-#include "judge/judge.h"
+#include "judge/refusal.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { F_ENOENT = 2, F_ENOEXEC = 8, F_EBUSY = 16, F_EEXIST = 17, F_EOPNOTSUPP = 45 };
-
-struct refusal {
-	const struct run *run;
-	const struct call *call;
-	const struct ko *ko;
-	const struct target *target;
-	struct findings *out;
-};
-
-static char *word(const char *text, const char *stop)
-{
-	return xstrndup(text, strcspn(text, stop));
-}
-
-static void add(const struct refusal *f, const char *rule, char *message, char *advice)
-{
-	finding_add(f->out, rule, SEVERITY_ERROR,
-		f->call->kind == CALL_LOAD ? CLASS_LOAD : CLASS_UNLOAD, message, advice);
-}
 
 static char *errno_text(int error)
 {
@@ -42,7 +23,7 @@ static char *errno_text(int error)
 
 static void on_symbol(const struct refusal *f, const char *at)
 {
-	AUTO_FREE char *symbol = word(at, " ");
+	AUTO_FREE char *symbol = refusal_word(at, " ");
 	struct symbol_info info = {.state = SYMBOL_ABSENT};
 	char *message, *advice;
 
@@ -50,21 +31,21 @@ static void on_symbol(const struct refusal *f, const char *at)
 		symbol_look_up(f->target, symbol, &info);
 	symbol_explain(f->ko->name, symbol, &info, &message, &advice);
 	symbol_info_free(&info);
-	add(f, "symbol-unknown", message, advice);
+	refusal_add(f, "symbol-unknown", message, advice);
 }
 
 static void on_dependency(const struct refusal *f, const char *at)
 {
-	AUTO_FREE char *name = word(at, " ");
+	AUTO_FREE char *name = refusal_word(at, " ");
 
 	if (!strcmp(name, "kernel"))
-		add(f, "kernel-version",
+		refusal_add(f, "kernel-version",
 			xasprintf("%s was built for another kernel version than this one (%s)",
 				f->ko->name, f->target ? f->target->release : "the target's"),
 			xstrdup("Build it against this target's sources: give kmodlab run the source "
 				"directory."));
 	else
-		add(f, "dependency-missing",
+		refusal_add(f, "dependency-missing",
 			xasprintf(
 				"%s depends on the module %s, which is not available or has another "
 				"version",
@@ -77,12 +58,12 @@ static void on_dependency(const struct refusal *f, const char *at)
 
 static void on_handler(const struct refusal *f, const char *at)
 {
-	AUTO_FREE char *name = word(at, ",");
+	AUTO_FREE char *name = refusal_word(at, ",");
 	const char *error = strstr(at, ") error ");
 	int number = error ? atoi(error + 8) : 0;
 	AUTO_FREE char *text = errno_text(number);
 
-	add(f, "init-error",
+	refusal_add(f, "init-error",
 		xasprintf("the event handler of %s returned %s at MOD_LOAD", name, text),
 		xstrdup("Follow in the source what returns this; the log lines of the load may say "
 			"more."));
@@ -90,27 +71,28 @@ static void on_handler(const struct refusal *f, const char *at)
 
 static void on_registered(const struct refusal *f, const char *at)
 {
-	AUTO_FREE char *rest = word(at, "\n");
+	AUTO_FREE char *rest = refusal_word(at, "\n");
 
-	add(f, "already-loaded",
+	refusal_add(f, "already-loaded",
 		xasprintf("the kernel has a module of this name already: cannot register %s", rest),
 		xstrdup("Give the module another name in DECLARE_MODULE."));
 }
 
 static void on_interface(const struct refusal *f, const char *at)
 {
-	AUTO_FREE char *rest = word(at, "\n");
+	AUTO_FREE char *rest = refusal_word(at, "\n");
 
-	add(f, "already-loaded",
+	refusal_add(f, "already-loaded",
 		xasprintf("what %s provides is there already: interface %s", f->ko->name, rest),
 		xstrdup("Give it another name in MODULE_VERSION, or test on a kernel without it."));
 }
 
 static void on_damage(const struct refusal *f, const char *at)
 {
-	AUTO_FREE char *rest = word(at, "\n");
+	AUTO_FREE char *rest = refusal_word(at, "\n");
 
-	add(f, "damaged-file", xasprintf("the kernel finds %s damaged: %s", f->ko->name, rest),
+	refusal_add(f, "damaged-file",
+		xasprintf("the kernel finds %s damaged: %s", f->ko->name, rest),
 		xstrdup("Build it again from a clean directory."));
 }
 
@@ -161,19 +143,19 @@ static void explain_load(const struct refusal *f)
 
 	switch (f->call->error) {
 	case F_EEXIST:
-		add(f, "already-loaded",
+		refusal_add(f, "already-loaded",
 			xasprintf("this kernel has %s already, loaded or built in", f->ko->name),
 			xstrdup("Give the module another name, or test on a kernel without it."));
 		return;
 	case F_ENOEXEC:
-		add(f, "damaged-file",
+		refusal_add(f, "damaged-file",
 			xasprintf("the kernel does not take %s for a module of its kind (ENOEXEC)",
 				f->ko->name),
 			xstrdup("Build it again against this target's sources."));
 		return;
 	default:
-		add(f, "load-error", xasprintf("loading %s failed with %s", f->ko->name, text),
-			NULL);
+		refusal_add(f, "load-error",
+			xasprintf("loading %s failed with %s", f->ko->name, text), NULL);
 	}
 }
 
@@ -182,7 +164,7 @@ static void explain_unload(const struct refusal *f)
 	AUTO_FREE char *text = errno_text(f->call->error);
 
 	if (f->call->error == F_EOPNOTSUPP)
-		add(f, "no-exit",
+		refusal_add(f, "no-exit",
 			xasprintf(
 				"%s cannot be unloaded: its event handler does not know MOD_UNLOAD "
 				"(EOPNOTSUPP)",
@@ -190,14 +172,14 @@ static void explain_unload(const struct refusal *f)
 			xstrdup("Handle MOD_UNLOAD in the event handler and undo there what MOD_LOAD "
 				"did."));
 	else if (f->call->error == F_EBUSY)
-		add(f, "in-use",
+		refusal_add(f, "in-use",
 			xasprintf("%s refuses to be unloaded (EBUSY): its event handler said so at "
 				  "MOD_QUIESCE or MOD_UNLOAD, or another module depends on it",
 				f->ko->name),
 			xstrdup("Something is still in use when it is unloaded: an open device, a "
 				"reference that was not given back."));
 	else
-		add(f, "unload-error",
+		refusal_add(f, "unload-error",
 			xasprintf(
 				"unloading %s failed with %s, which its event handler returned at "
 				"MOD_QUIESCE or MOD_UNLOAD",

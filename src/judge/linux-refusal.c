@@ -7,34 +7,14 @@
  */
 #include "check/own.h"
 #include "check/symbols.h"
-#include "judge/judge.h"
+#include "judge/refusal.h"
 
 #include <errno.h>
 #include <string.h>
 
-struct refusal {
-	const struct run *run;
-	const struct call *call;
-	const struct ko *ko;
-	const struct target *target;
-	struct findings *out;
-};
-
-/* The word that starts at `text` and ends before any of `stop`. Caller frees. */
-static char *word(const char *text, const char *stop)
-{
-	return xstrndup(text, strcspn(text, stop));
-}
-
-static void add(const struct refusal *f, const char *rule, char *message, char *advice)
-{
-	finding_add(f->out, rule, SEVERITY_ERROR,
-		f->call->kind == CALL_LOAD ? CLASS_LOAD : CLASS_UNLOAD, message, advice);
-}
-
 static bool on_unknown_symbol(const struct refusal *f, const char *at)
 {
-	AUTO_FREE char *symbol = word(at, " (");
+	AUTO_FREE char *symbol = refusal_word(at, " (");
 	struct symbol_info info = {.state = SYMBOL_UNKNOWN};
 	char *message, *advice;
 
@@ -45,7 +25,7 @@ static bool on_unknown_symbol(const struct refusal *f, const char *at)
 		symbol_look_up(f->target, symbol, &info);
 	symbol_explain(f->ko->name, symbol, &info, &message, &advice);
 	symbol_info_free(&info);
-	add(f, "symbol-unknown", message, advice);
+	refusal_add(f, "symbol-unknown", message, advice);
 	return true;
 }
 
@@ -57,7 +37,7 @@ static void trim(char *text)
 
 static void add_vermagic(const struct refusal *f, const char *has, const char *wants)
 {
-	add(f, "vermagic",
+	refusal_add(f, "vermagic",
 		xasprintf(
 			"%s was built for another kernel: its version magic is \"%s\", this kernel's "
 			"is \"%s\"",
@@ -86,7 +66,7 @@ static bool on_module_size(const struct refusal *f, const char *at)
 	(void)at;
 	if (other_vermagic(f))
 		return true;
-	add(f, "vermagic",
+	refusal_add(f, "vermagic",
 		xasprintf(
 			"%s was built for a kernel of another configuration: its struct module has "
 			"another size than this kernel's",
@@ -97,11 +77,11 @@ static bool on_module_size(const struct refusal *f, const char *at)
 
 static bool on_symbol_version(const struct refusal *f, const char *at)
 {
-	AUTO_FREE char *symbol = word(at, " \n");
+	AUTO_FREE char *symbol = refusal_word(at, " \n");
 
 	if (!strcmp(symbol, "module_layout") && other_vermagic(f))
 		return true;
-	add(f, "symbol-version",
+	refusal_add(f, "symbol-version",
 		xasprintf(
 			"%s was built against another version of the symbol %s than this kernel has",
 			f->ko->name, symbol),
@@ -113,9 +93,9 @@ static bool on_symbol_version(const struct refusal *f, const char *at)
 
 static bool on_vermagic(const struct refusal *f, const char *at)
 {
-	AUTO_FREE char *has = word(at, "'");
+	AUTO_FREE char *has = refusal_word(at, "'");
 	const char *should = strstr(at, "should be '");
-	AUTO_FREE char *wants = word(should ? should + 11 : "?", "'");
+	AUTO_FREE char *wants = refusal_word(should ? should + 11 : "?", "'");
 
 	trim(has);
 	trim(wants);
@@ -126,10 +106,10 @@ static bool on_vermagic(const struct refusal *f, const char *at)
 static bool on_namespace(const struct refusal *f, const char *at)
 {
 	const char *from = strstr(at, " from namespace ");
-	AUTO_FREE char *symbol = word(at, " ");
-	AUTO_FREE char *space = word(from ? from + 16 : "?", ",");
+	AUTO_FREE char *symbol = refusal_word(at, " ");
+	AUTO_FREE char *space = refusal_word(from ? from + 16 : "?", ",");
 
-	add(f, "namespace-import",
+	refusal_add(f, "namespace-import",
 		xasprintf("%s uses %s from the symbol namespace %s without importing it",
 			f->ko->name, symbol, space),
 		xasprintf(
@@ -141,15 +121,15 @@ static bool on_namespace(const struct refusal *f, const char *at)
 
 static bool on_bad_param(const struct refusal *f, const char *at)
 {
-	AUTO_FREE char *value = word(at, "'");
+	AUTO_FREE char *value = refusal_word(at, "'");
 	const char *name_at = strstr(at, "for parameter `");
-	AUTO_FREE char *name = word(name_at ? name_at + 15 : "?", "'");
+	AUTO_FREE char *name = refusal_word(name_at ? name_at + 15 : "?", "'");
 	const char *type = NULL;
 
 	for (size_t i = 0; i < f->ko->nparams; i++)
 		if (!strcmp(f->ko->params[i].name, name) && *f->ko->params[i].type)
 			type = f->ko->params[i].type;
-	add(f, "param-invalid",
+	refusal_add(f, "param-invalid",
 		xasprintf(
 			"\"%s\" is no value for the parameter %s of %s", value, name, f->ko->name),
 		type ? xasprintf("%s takes a value of type %s.", name, type)
@@ -160,10 +140,10 @@ static bool on_bad_param(const struct refusal *f, const char *at)
 static bool on_duplicate(const struct refusal *f, const char *at)
 {
 	const char *owned = strstr(at, "(owned by ");
-	AUTO_FREE char *symbol = word(at, " ");
-	AUTO_FREE char *owner = word(owned ? owned + 10 : "another module", ")");
+	AUTO_FREE char *symbol = refusal_word(at, " ");
+	AUTO_FREE char *owner = refusal_word(owned ? owned + 10 : "another module", ")");
 
-	add(f, "symbol-duplicate",
+	refusal_add(f, "symbol-duplicate",
 		xasprintf("%s exports %s, which %s exports already", f->ko->name, symbol, owner),
 		xstrdup("Rename the symbol, or do not export it."));
 	return true;
@@ -171,9 +151,9 @@ static bool on_duplicate(const struct refusal *f, const char *at)
 
 static bool on_proprietary(const struct refusal *f, const char *at)
 {
-	AUTO_FREE char *rest = word(at, "\n");
+	AUTO_FREE char *rest = refusal_word(at, "\n");
 
-	add(f, "license-gpl",
+	refusal_add(f, "license-gpl",
 		xasprintf("the licence of %s does not allow what it uses: %s", f->ko->name, rest),
 		xstrdup("GPL-only symbols need MODULE_LICENSE(\"GPL\") or a compatible one, in this "
 			"module and in those it builds on."));
@@ -183,7 +163,7 @@ static bool on_proprietary(const struct refusal *f, const char *at)
 static bool on_signature(const struct refusal *f, const char *at)
 {
 	(void)at;
-	add(f, "signature",
+	refusal_add(f, "signature",
 		xasprintf(
 			"this kernel loads signed modules only, and %s is not signed with a key that "
 			"it knows",
@@ -194,9 +174,10 @@ static bool on_signature(const struct refusal *f, const char *at)
 
 static bool on_section(const struct refusal *f, const char *at)
 {
-	AUTO_FREE char *rest = word(at, "\n");
+	AUTO_FREE char *rest = refusal_word(at, "\n");
 
-	add(f, "damaged-file", xasprintf("the kernel finds %s damaged: %s", f->ko->name, rest),
+	refusal_add(f, "damaged-file",
+		xasprintf("the kernel finds %s damaged: %s", f->ko->name, rest),
 		xstrdup("Build it again from a clean directory."));
 	return true;
 }
@@ -278,7 +259,7 @@ static void explain_load(const struct refusal *f)
 
 	switch (f->call->error) {
 	case EEXIST:
-		add(f, "already-loaded",
+		refusal_add(f, "already-loaded",
 			xasprintf(
 				"this kernel has a module named %s already, loaded or built in (or the "
 				"module's init returned -EEXIST)",
@@ -287,13 +268,13 @@ static void explain_load(const struct refusal *f)
 				"twice."));
 		return;
 	case ENOEXEC:
-		add(f, "damaged-file",
+		refusal_add(f, "damaged-file",
 			xasprintf("the kernel does not take %s for a module of its kind (ENOEXEC)",
 				f->ko->name),
 			xstrdup("Build it again against this target's headers."));
 		return;
 	default:
-		add(f, "init-error", xasprintf("%s's init returned %s", f->ko->name, text),
+		refusal_add(f, "init-error", xasprintf("%s's init returned %s", f->ko->name, text),
 			xstrdup("Follow in the source what returns this; the log lines of the load may "
 				"say more."));
 	}
@@ -305,20 +286,20 @@ static void explain_unload(const struct refusal *f)
 	AUTO_FREE char *text = errno_text(f->call->error);
 
 	if (f->call->error == EBUSY && ko->has_init && !ko->has_exit)
-		add(f, "no-exit",
+		refusal_add(f, "no-exit",
 			xasprintf("%s has an init but no exit, so it can never be unloaded",
 				ko->name),
 			xstrdup("Write an exit function that undoes the init, and name it in "
 				"module_exit()."));
 	else if (f->call->error == EAGAIN || f->call->error == EBUSY)
-		add(f, "in-use",
+		refusal_add(f, "in-use",
 			xasprintf("%s is still in use, so it cannot be unloaded (%s)", ko->name,
 				errno_name(f->call->error)),
 			xstrdup("Something holds a reference: an open file, a try_module_get() without "
 				"its module_put(), or another module that uses its symbols."));
 	else
-		add(f, "unload-error", xasprintf("unloading %s failed with %s", ko->name, text),
-			NULL);
+		refusal_add(f, "unload-error",
+			xasprintf("unloading %s failed with %s", ko->name, text), NULL);
 }
 
 static void explain_ignored_params(const struct refusal *f, size_t call)
@@ -330,10 +311,10 @@ static void explain_ignored_params(const struct refusal *f, size_t call)
 
 		if (!at || f->run->log[i].call != call)
 			continue;
-		name = word(at + strlen(": unknown parameter '"), "'");
+		name = refusal_word(at + strlen(": unknown parameter '"), "'");
 		for (size_t k = 0; k < f->ko->nparams; k++)
 			buf_addf(&known, "%s%s", k ? ", " : "", f->ko->params[k].name);
-		add(f, "param-unknown",
+		refusal_add(f, "param-unknown",
 			xasprintf("%s has no parameter named %s; the kernel ignored it",
 				f->ko->name, name),
 			known.len

@@ -9,10 +9,9 @@
 #include "base/buf.h"
 #include "base/path.h"
 #include "guest/images.h"
+#include "machine/entry.h"
 #include "machine/freebsd-image.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -52,38 +51,17 @@ static la_ssize_t take(struct archive *a, void *to, const void *bytes, size_t le
 	return (la_ssize_t)len;
 }
 
-static int add(struct archive *a, struct archive_entry *e, const char *name, mode_t mode,
-	const void *bytes, size_t len)
-{
-	archive_entry_clear(e);
-	archive_entry_set_pathname(e, name);
-	archive_entry_set_mode(e, mode);
-	archive_entry_set_nlink(e, 1);
-	archive_entry_set_size(e, (la_int64_t)len);
-	if (archive_write_header(a, e) != ARCHIVE_OK)
-		return -EIO;
-	if (len && archive_write_data(a, bytes, len) != (la_ssize_t)len)
-		return -EIO;
-	return 0;
-}
-
 static int fill(
 	struct archive *a, struct archive_entry *e, const struct machine_file *files, size_t nfiles)
 {
 	size_t agent = (size_t)(guest_agent_freebsd_end - guest_agent_freebsd);
 	int r = 0;
 
-	r = r ?: add(a, e, "dev", S_IFDIR | 0755, NULL, 0);
-	r = r ?: add(a, e, "tmp", S_IFDIR | 0755, NULL, 0);
-	r = r ?: add(a, e, "sbin", S_IFDIR | 0755, NULL, 0);
-	r = r ?: add(a, e, "sbin/init", S_IFREG | 0755, guest_agent_freebsd, agent);
-	r = r ?: add(a, e, "m", S_IFDIR | 0755, NULL, 0);
-	for (size_t i = 0; i < nfiles && !r; i++) {
-		AUTO_FREE char *name = xasprintf("m/%s", files[i].name);
-
-		r = add(a, e, name, S_IFREG | 0644, files[i].bytes, files[i].len);
-	}
-	return r;
+	r = r ?: entry_add(a, e, "dev", S_IFDIR | 0755, NULL, 0);
+	r = r ?: entry_add(a, e, "tmp", S_IFDIR | 0755, NULL, 0);
+	r = r ?: entry_add(a, e, "sbin", S_IFDIR | 0755, NULL, 0);
+	r = r ?: entry_add(a, e, "sbin/init", S_IFREG | 0755, guest_agent_freebsd, agent);
+	return r ?: entry_add_files(a, e, files, nfiles);
 }
 
 /* cd9660(5) reads Rock Ridge names; the rest of what libarchive would add is of no use here. */

@@ -4,32 +4,12 @@
 #include "base/buf.h"
 #include "base/path.h"
 #include "guest/images.h"
+#include "machine/entry.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static int add(struct archive *a, struct archive_entry *e, const char *name, mode_t mode,
-	const void *bytes, size_t len)
-{
-	archive_entry_clear(e);
-	archive_entry_set_pathname(e, name);
-	archive_entry_set_mode(e, mode);
-	archive_entry_set_nlink(e, 1);
-	archive_entry_set_size(e, (la_int64_t)len);
-	if ((mode & S_IFMT) == S_IFCHR) { /* /dev/console, for the kernel's own first open */
-		archive_entry_set_rdevmajor(e, 5);
-		archive_entry_set_rdevminor(e, 1);
-	}
-	if (archive_write_header(a, e) != ARCHIVE_OK)
-		return -EIO;
-	if (len && archive_write_data(a, bytes, len) != (la_ssize_t)len)
-		return -EIO;
-	return 0;
-}
 
 static int fill(
 	struct archive *a, struct archive_entry *e, const struct machine_file *files, size_t nfiles)
@@ -37,16 +17,10 @@ static int fill(
 	size_t agent = (size_t)(guest_agent_linux_end - guest_agent_linux);
 	int r = 0;
 
-	r = r ?: add(a, e, "dev", S_IFDIR | 0755, NULL, 0);
-	r = r ?: add(a, e, "dev/console", S_IFCHR | 0600, NULL, 0);
-	r = r ?: add(a, e, "init", S_IFREG | 0755, guest_agent_linux, agent);
-	r = r ?: add(a, e, "m", S_IFDIR | 0755, NULL, 0);
-	for (size_t i = 0; i < nfiles && !r; i++) {
-		AUTO_FREE char *name = xasprintf("m/%s", files[i].name);
-
-		r = add(a, e, name, S_IFREG | 0644, files[i].bytes, files[i].len);
-	}
-	return r;
+	r = r ?: entry_add(a, e, "dev", S_IFDIR | 0755, NULL, 0);
+	r = r ?: entry_add(a, e, "dev/console", S_IFCHR | 0600, NULL, 0);
+	r = r ?: entry_add(a, e, "init", S_IFREG | 0755, guest_agent_linux, agent);
+	return r ?: entry_add_files(a, e, files, nfiles);
 }
 
 int initramfs_make(const struct machine_file *files, size_t nfiles, struct error *err)
