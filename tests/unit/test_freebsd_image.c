@@ -14,7 +14,7 @@
 /* A kernel of one segment: 100 bytes in the file, 5000 in memory; two symbols. */
 struct kernel {
 	Elf64_Ehdr h;
-	Elf64_Phdr p;
+	Elf64_Phdr p, second; /* the second is of no matter, unless a test makes it one */
 	char text[100];
 	Elf64_Sym symbols[2];
 	char strings[16];
@@ -34,7 +34,7 @@ static struct kernel make(void)
 			.e_shoff = offsetof(struct kernel, s),
 			.e_ehsize = sizeof(Elf64_Ehdr),
 			.e_phentsize = sizeof(Elf64_Phdr),
-			.e_phnum = 1,
+			.e_phnum = 2,
 			.e_shentsize = sizeof(Elf64_Shdr),
 			.e_shnum = 3},
 		.p = {.p_type = PT_LOAD,
@@ -206,12 +206,49 @@ static void what_is_laid_out_as_no_kernel_is_refused(void **state)
 	}
 }
 
+static void every_segment_is_asked_where_it_lies_and_the_sentence_says_what_is_wrong(void **state)
+{
+	const Elf64_Phdr wrong[] = {
+		{.p_type = PT_LOAD,
+			.p_vaddr = KERNBASE + LOAD + 8192,
+			.p_offset = 64,
+			.p_filesz = 1 << 20,
+			.p_memsz = 1 << 20},
+		{.p_type = PT_LOAD,
+			.p_vaddr = KERNBASE + LOAD + 8192,
+			.p_offset = UINT64_MAX,
+			.p_filesz = 8,
+			.p_memsz = 8},
+		{.p_type = PT_LOAD,
+			.p_vaddr = KERNBASE + LOAD + 8192,
+			.p_offset = 64,
+			.p_filesz = 16,
+			.p_memsz = 8},
+		{.p_type = PT_LOAD, .p_vaddr = KERNBASE + LOAD + 8192, .p_memsz = 1ull << 40},
+		{.p_type = PT_LOAD, .p_vaddr = KERNBASE + 4096, .p_memsz = 8},
+		{.p_type = PT_LOAD, .p_vaddr = 0x400000, .p_memsz = 8},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		struct kernel k = make();
+		AUTO_BUF struct buf b = {0};
+		struct error err;
+
+		k.second = wrong[i];
+		assert_int_equal(picture(&k, sizeof k, &b, &err), -EINVAL);
+		assert_non_null(strstr(err.text, "cut off, or not laid out"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_lies_where_the_metadata_say),
 		cmocka_unit_test(a_kernel_cut_off_anywhere_is_refused),
 		cmocka_unit_test(what_is_laid_out_as_no_kernel_is_refused),
+		cmocka_unit_test(
+			every_segment_is_asked_where_it_lies_and_the_sentence_says_what_is_wrong),
 	};
 
 	return cmocka_run_group_tests_name("freebsd-image", tests, NULL, NULL);
