@@ -160,3 +160,12 @@ void strv_free(struct strv *s)
 	free(s->v);
 	*s = (struct strv){0};
 }
+
+uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len)
+{
+	const unsigned char *p = bytes;
+
+	while (len--)
+		hash = (hash ^ *p++) * UINT64_C(0x100000001b3);
+	return hash;
+}

@@ -7,6 +7,7 @@
  */
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 /* Bytes that grow. `data` is always NUL-terminated one past `len` once anything was added. */
@@ -38,6 +39,11 @@ void strv_addf(struct strv *s, const char *format, ...) __attribute__((format(pr
 /* Adds every string up to the terminating NULL. */
 void strv_adds(struct strv *s, ...) __attribute__((sentinel));
 void strv_free(struct strv *s);
+
+/* FNV-1a, 64 bits: for telling things apart, not against anybody. Begin with HASH_START, or go on from
+ * the result for what came before. */
+#define HASH_START UINT64_C(0xcbf29ce484222325)
+uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len);
 
 /* malloc, realloc, strdup, asprintf that do not return NULL. */
 void *xcalloc(size_t count, size_t size);

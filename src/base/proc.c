@@ -42,6 +42,9 @@ static void run_child(const struct proc_options *o, const char *file, pid_t pare
 		_exit(127);
 	/* Not the terminal's foreground group: Ctrl-C is ours to pass on. */
 	setpgid(0, 0);
+	/* What a machine touches first is scattered: huge pages would be cleared for next to nothing. */
+	if (o->no_huge_pages)
+		prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	for (int sig = 1; sig < 32; sig++)
 		signal(sig, SIG_DFL);
 	if (o->workdir && chdir(o->workdir))

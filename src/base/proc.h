@@ -27,6 +27,7 @@ struct proc_options {
 	const int *keep;   /* descriptors that stay open under the same number */
 	size_t nkeep;
 	const char *workdir; /* NULL: ours */
+	bool no_huge_pages;  /* no transparent huge pages in it */
 };
 
 /* Starts it. 0, or -errno with the sentence set (-ENOENT: no such program). */

@@ -29,6 +29,7 @@ static const char help[] =
 	"      --cpus N           processors of the machine (default 2)\n"
 	"      --memory MIB       memory of the machine (default 256)\n"
 	"      --accel KIND       auto (default), kvm or tcg: what runs the machine\n"
+	"      --cold             boot a machine anew instead of continuing the target's snapshot\n"
 	"      --help             this\n\n"
 	"Exit status: 0 all passed, 1 something was found, 2 wrong usage, 3 infrastructure error.\n";
 
@@ -43,6 +44,7 @@ enum {
 	OPT_CPUS,
 	OPT_MEMORY,
 	OPT_ACCEL,
+	OPT_COLD,
 	OPT_HELP
 };
 
@@ -58,6 +60,7 @@ static const struct option options[] = {
 	{"cpus", required_argument, NULL, OPT_CPUS},
 	{"memory", required_argument, NULL, OPT_MEMORY},
 	{"accel", required_argument, NULL, OPT_ACCEL},
+	{"cold", no_argument, NULL, OPT_COLD},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -138,6 +141,9 @@ static int take_options(int argc, char **argv, struct request *q)
 			break;
 		case OPT_ACCEL:
 			ok = take_accel(optarg, &o->accel);
+			break;
+		case OPT_COLD:
+			o->cold = true;
 			break;
 		case 'h':
 		case OPT_HELP:

@@ -1,33 +1,61 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The agent: the first and only program in the machine. It waits for a request, carries it out in
- * a child (the module's init or exit runs in that child's context, so an oops kills the child and
- * not us), and sends every record of the kernel's log as soon as it appears. Everything the
- * system has to say about a request has been sent before its PROTO_DONE.
+ * The agent: the only program in the machine, as two processes. The worker takes the requests and carries
+ * them out, a module's init and exit included, which run in its context: an oops kills it. When a call
+ * comes back it sends what the kernel has logged, and then PROTO_DONE. The watcher (pid 1) sleeps
+ * until the worker has died or until the outside asks why there is no answer; then it sends the log as it
+ * appears, and answers what the worker cannot.
+ *
+ * In the usual case, a call that comes back soon, only the worker ever runs: under an emulator, each
+ * kernel path that is not taken is time won. For the same reason the worker looks at its ring instead
+ * of sleeping on it as long as a request may be near; and in a parked machine it does nothing else.
  */
 #include "guest/os.h"
 #include "guest/protocol.h"
-
-static struct proto_shared *shared; /* NULL: everything goes over the line */
-static uint8_t request[sizeof(struct proto_header) + PROTO_BODY_MAX + 1];
-static size_t request_len;
-static uint8_t record[8192 + 1];
 
 /* The console shows every record, because it is what remains when the kernel dies; but a serial line
  * takes a millisecond for each. Once a call has logged this many, it is a flood, and the console is
  * hushed until the call is over: the records go their own way all the same. */
 #define FLOOD 200
 
-static unsigned records; /* of this call */
+#define LOOKS	  20000 /* at the ring, before a sleep between any two */
+#define LOOK_US	  1000
+#define SETTLE_US 200000 /* what a kernel that has just booted may still be busy for */
 
-static int worker; /* 0: none */
-static uint32_t worker_serial;
-static uint64_t worker_began;
+/* What the two processes share. */
+struct common {
+	uint32_t lock;	  /* over the rings, the line and the log */
+	uint32_t busy;	  /* the worker is in a call; then… */
+	uint32_t serial;  /* … this is its request */
+	uint32_t records; /* … so many records have been sent */
+	uint64_t began;	  /* … and it began then */
+};
+
+static struct common *common;
+static struct proto_shared *shared; /* NULL: everything goes over the line */
+static uint8_t request[sizeof(struct proto_header) + PROTO_BODY_MAX + 1];
+static size_t request_len; /* over the line: what has arrived of it */
+static uint8_t record[8192 + 1];
+static uint32_t parked;
 
 static void copy(void *to, const void *from, size_t len)
 {
 	__builtin_memcpy(to, from, len);
 }
+
+/* The other one may be on the same processor, so waiting is sleeping. */
+static void lock(void)
+{
+	while (__atomic_exchange_n(&common->lock, 1, __ATOMIC_ACQUIRE))
+		os_sleep_us(100);
+}
+
+static void unlock(void)
+{
+	__atomic_store_n(&common->lock, 0, __ATOMIC_RELEASE);
+}
+
+/* ---- answering; all of it under the lock ---- */
 
 static void line_write(const void *bytes, size_t len)
 {
@@ -45,75 +73,67 @@ static void line_write(const void *bytes, size_t len)
 	}
 }
 
-static void wake(struct proto_ring *ring)
+/* Shows the outside what has been written up to `head`. */
+static void publish(uint32_t head)
 {
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (__atomic_exchange_n(&ring->sleeping, 0, __ATOMIC_SEQ_CST)) {
+	__atomic_store_n(&shared->out.head, head, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&shared->out.sleeping, __ATOMIC_SEQ_CST) &&
+		__atomic_exchange_n(&shared->out.sleeping, 0, __ATOMIC_SEQ_CST)) {
 		uint8_t byte = PROTO_WAKE;
 
 		line_write(&byte, 1);
 	}
 }
 
-/* Sends bytes; they may be seen from outside only when send_end() was called. */
-static uint32_t out_head;
-
-static void send_bytes(const void *bytes, size_t len)
+/* Writes bytes behind `head`; they are seen from outside once they are published. */
+static uint32_t put_bytes(uint32_t head, const void *bytes, size_t len)
 {
 	const uint8_t *p = bytes;
 
-	if (!shared) {
-		line_write(bytes, len);
-		return;
-	}
 	while (len) {
 		uint32_t tail = __atomic_load_n(&shared->out.tail, __ATOMIC_ACQUIRE);
-		uint32_t used = out_head - tail;
-		uint32_t at = out_head % PROTO_RING_OUT;
+		uint32_t used = head - tail;
+		uint32_t at = head % PROTO_RING_OUT;
 		uint32_t room = used < PROTO_RING_OUT ? PROTO_RING_OUT - used : 0;
 
 		if (room > PROTO_RING_OUT - at)
 			room = PROTO_RING_OUT - at;
 		if (!room) {
 			/* The reader is behind: show it what there is and let it work. */
-			__atomic_store_n(&shared->out.head, out_head, __ATOMIC_RELEASE);
-			wake(&shared->out);
+			publish(head);
 			os_sleep_us(500);
 			continue;
 		}
 		if (room > len)
 			room = (uint32_t)len;
 		copy((uint8_t *)shared + PROTO_OUT_OFFSET + at, p, room);
-		out_head += room;
+		head += room;
 		p += room;
 		len -= room;
 	}
-}
-
-static void send_end(void)
-{
-	if (!shared)
-		return;
-	__atomic_store_n(&shared->out.head, out_head, __ATOMIC_RELEASE);
-	wake(&shared->out);
+	return head;
 }
 
 static void send(
 	uint16_t type, uint32_t serial, const void *a, size_t alen, const void *b, size_t blen)
 {
 	struct proto_header h = {PROTO_MAGIC, PROTO_VERSION, type, serial, (uint32_t)(alen + blen)};
+	uint32_t head;
 
-	send_bytes(&h, sizeof h);
-	if (alen)
-		send_bytes(a, alen);
-	if (blen)
-		send_bytes(b, blen);
-	send_end();
+	if (!shared) {
+		line_write(&h, sizeof h);
+		line_write(a, alen);
+		line_write(b, blen);
+		return;
+	}
+	head = put_bytes(shared->out.head, &h, sizeof h);
+	head = put_bytes(head, a, alen);
+	publish(put_bytes(head, b, blen));
 }
 
 static void send_done(uint32_t serial, int32_t error, int32_t signal, uint64_t usec)
 {
-	struct proto_done done = {error, signal, usec, os_taint()};
+	struct proto_done done = {error, signal, usec};
 
 	send(PROTO_DONE, serial, &done, sizeof done, 0, 0);
 }
@@ -134,7 +154,7 @@ static void send_log(unsigned limit)
 		}
 		if (n <= 0)
 			return;
-		if (++records == FLOOD)
+		if (++common->records == FLOOD)
 			os_console_loud(0);
 		send(PROTO_LOG, 0, record, (size_t)n, 0, 0);
 	}
@@ -148,6 +168,8 @@ static void hello(void)
 
 	send(PROTO_HELLO, 0, &h, sizeof h, names, len);
 }
+
+/* ---- the requests ---- */
 
 /* The string at *at in the body, which ends at `end`; moves *at past it. 0 when there is none. */
 static const char *next_string(const uint8_t **at, const uint8_t *end)
@@ -163,6 +185,18 @@ static const char *next_string(const uint8_t **at, const uint8_t *end)
 	return 0;
 }
 
+/* The part of the area that the body begins with; moves *at past it. 0 when there is no such part. */
+static const uint8_t *next_part(const uint8_t **at, const uint8_t *end, struct proto_load *part)
+{
+	if ((size_t)(end - *at) < sizeof *part)
+		return 0;
+	copy(part, *at, sizeof *part);
+	*at += sizeof *part;
+	if (part->offset > PROTO_AREA || part->length > PROTO_AREA - part->offset)
+		return 0;
+	return (const uint8_t *)shared + PROTO_AREA_OFFSET + part->offset;
+}
+
 static void answer_read(uint32_t serial, const char *file)
 {
 	int fd = os_open_read(file);
@@ -175,7 +209,7 @@ static void answer_read(uint32_t serial, const char *file)
 	send_done(serial, n < 0 ? (int32_t)-n : 0, 0, 0);
 }
 
-static void answer_file(uint32_t serial, const char *file, const uint8_t *bytes, size_t len)
+static void answer_place(uint32_t serial, const char *file, const uint8_t *bytes, size_t len)
 {
 	int fd = os_open_append(file);
 	long n = fd;
@@ -189,115 +223,272 @@ static void answer_file(uint32_t serial, const char *file, const uint8_t *bytes,
 	send_done(serial, n < 0 ? (int32_t)-n : 0, 0, 0);
 }
 
-static void start(uint32_t serial, int started)
+/* What has no other answer. */
+static void refuse(uint32_t serial, int32_t error)
 {
-	if (started < 0) {
-		send_done(serial, -started, 0, 0);
-		return;
-	}
-	worker = started;
-	worker_serial = serial;
+	lock();
+	send_done(serial, error, 0, 0);
+	unlock();
 }
 
-static void answer(const struct proto_header *h, const uint8_t *body)
+/* Requests that are answered at once, by either process, under the lock. 0: it is none of them. */
+static int answer_now(const struct proto_header *h, const uint8_t *at, const uint8_t *end)
 {
-	const uint8_t *end = body + h->length;
-	const char *first = next_string(&body, end);
-	const char *second;
+	const char *file = h->type == PROTO_READ ? next_string(&at, end) : 0;
 
-	if (!first || worker) {
-		send_done(h->serial, 22 /* EINVAL */, 0, 0);
+	if (h->type == PROTO_SYNC) {
+		send_log(~0u);
+		send_done(h->serial, 0, 0, 0);
+	} else if (h->type == PROTO_READ && file) {
+		answer_read(h->serial, file);
+	} else {
+		return 0;
+	}
+	return 1;
+}
+
+/* After a call: the log first, so that all that there is to say about it has been said before DONE. */
+static void end_call(int32_t error, int32_t signal)
+{
+	uint64_t took = os_now_us() - common->began;
+
+	send_log(~0u);
+	if (common->records >= FLOOD)
+		os_console_loud(1);
+	send_done(common->serial, error, signal, took);
+	common->records = 0;
+	common->busy = 0;
+}
+
+static void call_module(const struct proto_header *h, const uint8_t *at, const uint8_t *end)
+{
+	struct proto_load part = {0, 0};
+	const uint8_t *bytes = h->type == PROTO_LOAD ? next_part(&at, end, &part) : 0;
+	const char *name = next_string(&at, end), *params = next_string(&at, end);
+	long r;
+
+	if (!name || (part.length && !shared)) {
+		refuse(h->serial, 22 /* EINVAL */);
 		return;
 	}
-	worker_began = os_now_us();
+	common->serial = h->serial;
+	common->began = os_now_us();
+	__atomic_store_n(&common->busy, 1, __ATOMIC_SEQ_CST);
+	if (h->type == PROTO_UNLOAD)
+		r = os_unload(name);
+	else if (part.length)
+		r = os_load_bytes(name, bytes, part.length, params ? params : "");
+	else
+		r = os_load_file(name, params ? params : "");
+	lock();
+	end_call(r < 0 ? (int32_t)-r : 0, 0);
+	unlock();
+}
+
+static void park(uint32_t serial)
+{
+	os_sleep_us(SETTLE_US);
+	lock();
+	os_log_skip();
+	send_done(serial, 0, 0, 0);
+	unlock();
+	parked = 1;
+	if (shared)
+		__atomic_store_n(&shared->parked, 1, __ATOMIC_SEQ_CST);
+}
+
+static void answer(const struct proto_header *h, const uint8_t *at)
+{
+	const uint8_t *end = at + h->length;
+	struct proto_load part;
+	const uint8_t *bytes;
+	const char *file;
+	int answered;
+
+	lock();
+	answered = answer_now(h, at, end);
+	unlock();
+	if (answered)
+		return;
 	switch (h->type) {
 	case PROTO_LOAD:
-		second = next_string(&body, end);
-		start(h->serial, os_start_load(first, second ? second : ""));
-		break;
 	case PROTO_UNLOAD:
-		start(h->serial, os_start_unload(first));
-		break;
-	case PROTO_READ:
-		answer_read(h->serial, first);
-		break;
-	case PROTO_FILE:
-		answer_file(h->serial, first, body, (size_t)(end - body));
-		break;
-	default:
-		send_done(h->serial, 38 /* ENOSYS */, 0, 0);
-	}
-}
-
-/* Takes what has arrived into `request`; returns the number of bytes taken. */
-static size_t receive(void)
-{
-	size_t room = sizeof request - 1 - request_len, taken = 0;
-	uint8_t wakes[64];
-	long n;
-
-	if (!shared) {
-		n = os_read(os_line_fd(), request + request_len, room);
-		taken = n > 0 ? (size_t)n : 0;
-		request_len += taken;
-		return taken;
-	}
-	os_read(os_line_fd(), wakes, sizeof wakes);
-	for (;;) {
-		uint32_t head = __atomic_load_n(&shared->in.head, __ATOMIC_ACQUIRE);
-		uint32_t tail = shared->in.tail, at = tail % PROTO_RING_IN;
-		uint32_t len = head - tail;
-
-		if (len > PROTO_RING_IN - at)
-			len = PROTO_RING_IN - at;
-		if (len > room)
-			len = (uint32_t)room;
-		if (!len)
-			return taken;
-		copy(request + request_len, (uint8_t *)shared + PROTO_IN_OFFSET + at, len);
-		__atomic_store_n(&shared->in.tail, tail + len, __ATOMIC_RELEASE);
-		request_len += len;
-		room -= len;
-		taken += len;
-	}
-}
-
-/* Answers the complete requests that have arrived. */
-static void answer_all(void)
-{
-	for (;;) {
-		struct proto_header h;
-		size_t whole;
-
-		if (request_len < sizeof h)
+		call_module(h, at, end);
+		return;
+	case PROTO_PARK:
+		park(h->serial);
+		return;
+	case PROTO_PLACE:
+		bytes = shared ? next_part(&at, end, &part) : 0;
+		file = next_string(&at, end);
+		if (bytes && file) {
+			lock();
+			answer_place(h->serial, file, bytes, part.length);
+			unlock();
 			return;
-		copy(&h, request, sizeof h);
-		if (h.magic != PROTO_MAGIC || h.version != PROTO_VERSION ||
-			h.length > PROTO_BODY_MAX) {
-			os_say("kmodlab agent: a request I cannot read; program and agent differ\n");
-			os_halt();
 		}
-		whole = sizeof h + h.length;
-		if (request_len < whole)
-			return;
-		answer(&h, request + sizeof h);
-		request_len -= whole;
-		__builtin_memmove(request, request + whole, request_len);
+		/* fall through */
+	default:
+		refuse(h->serial, 22 /* EINVAL */);
 	}
 }
 
-static void finish_worker(void)
-{
-	uint64_t took = os_now_us() - worker_began;
-	int32_t error, signal;
+/* ---- taking requests; under the lock ---- */
 
-	os_finish(worker, &error, &signal);
-	worker = 0;
-	send_log(~0u);
-	if (records >= FLOOD)
-		os_console_loud(1);
-	records = 0;
-	send_done(worker_serial, error, signal, took);
+static void check(const struct proto_header *h)
+{
+	if (h->magic == PROTO_MAGIC && h->version == PROTO_VERSION && h->length <= PROTO_BODY_MAX)
+		return;
+	os_say("kmodlab agent: a request I cannot read; program and agent differ\n");
+	os_halt();
+}
+
+static void copy_from_ring(uint8_t *to, uint32_t from, size_t len)
+{
+	while (len) {
+		uint32_t at = from % PROTO_RING_IN;
+		size_t part = len < PROTO_RING_IN - at ? len : PROTO_RING_IN - at;
+
+		copy(to, (uint8_t *)shared + PROTO_IN_OFFSET + at, part);
+		to += part;
+		from += (uint32_t)part;
+		len -= part;
+	}
+}
+
+/* Takes the next request out of the ring into `request`. */
+static int take_from_ring(struct proto_header *h)
+{
+	uint32_t tail = shared->in.tail;
+	uint32_t waiting = __atomic_load_n(&shared->in.head, __ATOMIC_ACQUIRE) - tail;
+
+	if (waiting < sizeof *h)
+		return 0;
+	copy_from_ring((uint8_t *)h, tail, sizeof *h);
+	check(h);
+	if (waiting - sizeof *h < h->length)
+		return 0;
+	copy_from_ring(request, tail + sizeof *h, h->length);
+	__atomic_store_n(
+		&shared->in.tail, tail + (uint32_t)sizeof *h + h->length, __ATOMIC_SEQ_CST);
+	return 1;
+}
+
+/* The same from the line. One request is asked at a time, so none begins behind it. */
+static int take_from_line(struct proto_header *h)
+{
+	long n = os_read(os_line_fd(), request + request_len, sizeof request - 1 - request_len);
+
+	request_len += n > 0 ? (size_t)n : 0;
+	if (request_len < sizeof *h)
+		return 0;
+	copy(h, request, sizeof *h);
+	check(h);
+	if (request_len < sizeof *h + h->length)
+		return 0;
+	request_len = 0;
+	__builtin_memmove(request, request + sizeof *h, h->length);
+	return 1;
+}
+
+static void await_request(void)
+{
+	if (!shared) {
+		os_wait(OS_LINE, 0);
+		return;
+	}
+	for (unsigned look = 0;; look++) {
+		if (__atomic_load_n(&shared->in.head, __ATOMIC_ACQUIRE) != shared->in.tail)
+			break;
+		if (parked || look < LOOKS)
+			__builtin_ia32_pause();
+		else
+			os_sleep_us(LOOK_US);
+	}
+	parked = 0;
+}
+
+static _Noreturn void work(void)
+{
+	struct proto_header h;
+	int taken;
+
+	request_len = 0;
+	for (;;) {
+		await_request();
+		if (shared) {
+			lock();
+			taken = take_from_ring(&h);
+			unlock();
+		} else {
+			taken = take_from_line(&h);
+		}
+		if (taken)
+			answer(&h, request);
+	}
+}
+
+/* ---- watching ---- */
+
+static int start_worker(void)
+{
+	int worker = os_fork();
+
+	if (!worker)
+		work();
+	if (worker < 0) {
+		os_say("kmodlab agent: no process for a worker\n");
+		os_halt();
+	}
+	return worker;
+}
+
+/* The worker is no more: an oops, most probably. */
+static int replace_worker(int worker)
+{
+	int signal = os_worker_end(worker);
+
+	common->lock = 0;
+	lock();
+	if (common->busy)
+		end_call(0, signal ? signal : 9);
+	unlock();
+	return start_worker();
+}
+
+/* The worker does not come back: says what the log says meanwhile, and answers for it. */
+static void stand_in(void)
+{
+	struct proto_header h;
+
+	/* Not for ever, if somebody floods the log: the worker's end gets its turn. */
+	send_log(256);
+	if (!shared || !take_from_ring(&h) || answer_now(&h, request, request + h.length))
+		return;
+	send_done(h.serial, 16 /* EBUSY */, 0, 0);
+}
+
+static _Noreturn void watch(void)
+{
+	int worker = start_worker(), late = !shared;
+	uint8_t wakes[64];
+
+	os_be_first();
+	for (;;) {
+		unsigned saw =
+			os_wait((shared ? OS_LINE : 0u) | (late ? OS_LOG : 0u) | OS_WORKER, worker);
+
+		if (saw & OS_LINE)
+			os_read(os_line_fd(), wakes, sizeof wakes);
+		if (saw & OS_WORKER)
+			worker = replace_worker(worker);
+		/* On the line nobody wakes us, so we always listen to the log. */
+		lock();
+		if (common->busy)
+			stand_in();
+		late = common->busy || !shared;
+		unlock();
+	}
 }
 
 void agent_main(void);
@@ -306,6 +497,7 @@ void agent_main(void)
 	uint8_t via;
 
 	os_setup();
+	common = os_common_memory(sizeof *common);
 	shared = os_shared_memory(PROTO_SHARED_BYTES);
 	if (shared && (shared->magic != PROTO_MAGIC || shared->version != PROTO_VERSION))
 		shared = 0;
@@ -315,17 +507,5 @@ void agent_main(void)
 	/* The boot was quiet. */
 	os_console_loud(1);
 	hello();
-	for (;;) {
-		unsigned saw = os_wait(worker);
-
-		/* The log before the end of the worker that wrote it; not for ever, though, if
-		 * somebody floods it: requests and the worker's end get their turn. */
-		if (saw & OS_LOG)
-			send_log(256);
-		if (saw & OS_WORKER)
-			finish_worker();
-		if (saw & OS_LINE)
-			while (receive())
-				answer_all();
-	}
+	watch();
 }

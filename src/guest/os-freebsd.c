@@ -42,6 +42,7 @@ enum {
 	O_NONBLOCK = 4,
 	O_APPEND = 8,
 	O_CREAT = 0x200,
+	O_TRUNC = 0x400,
 	O_NOCTTY = 0x8000,
 	O_CLOEXEC = 0x100000
 };							     /* sys/fcntl.h */
@@ -86,8 +87,13 @@ __asm__(".section .note.tag, \"a\", @note\n"
 	".text\n");
 
 static int line_fd = -1, log_fd = -1, console_fd = -1;
-static int log_size;	       /* bytes in the message buffer; 0: not known */
-static int32_t *worker_result; /* where a worker leaves its call's errno */
+static int log_size; /* bytes in the message buffer; 0: not known */
+
+/* What was read of the log and not yet given away. The agent's processes share it. */
+static struct pending {
+	size_t len;
+	char bytes[16384];
+} * pending;
 
 /* What the kernel says of a call: a result, or a negative errno. */
 long call(long n, long a, long b, long c, long d, long e, long f)
@@ -198,11 +204,6 @@ static void mount_tmp(void)
 
 void os_setup(void)
 {
-	struct {
-		uint16_t type, prio;
-	} realtime = {2 /* RTP_PRIO_REALTIME */, 0};
-	long at;
-
 	console_fd = (int)sys3(SYS_open, "/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC, 0);
 	mount_tmp();
 	open_line();
@@ -213,15 +214,29 @@ void os_setup(void)
 	}
 	set_number("kern.log_wakeups_per_second", 100);
 	log_size = get_number("kern.msgbufsize");
-	at = sys6(SYS_mmap, 0, 4096, PROT_RW, MAP_SHARED | MAP_ANON, -1, 0);
+	pending = os_common_memory(sizeof *pending);
+	/* From here on the console's lines are the trial's (judge/msgbuf.h). */
+	os_say("kmodlab agent: ready\n");
+}
+
+void os_be_first(void)
+{
+	struct {
+		uint16_t type, prio;
+	} realtime = {2 /* RTP_PRIO_REALTIME */, 0};
+
+	sys3(SYS_rtprio, 1 /* RTP_SET */, 0, &realtime);
+}
+
+void *os_common_memory(size_t bytes)
+{
+	long at = sys6(SYS_mmap, 0, bytes, PROT_RW, MAP_SHARED | MAP_ANON, -1, 0);
+
 	if (at < 0) {
 		os_say("kmodlab agent: no memory\n");
 		os_halt();
 	}
-	worker_result = (int32_t *)at;
-	sys3(SYS_rtprio, 1 /* RTP_SET */, 0, &realtime);
-	/* From here on the console's lines are the trial's (judge/msgbuf.h). */
-	os_say("kmodlab agent: ready\n");
+	return (void *)at;
 }
 
 /* ---- the shared memory: PCI configuration through ports 0xcf8 and 0xcfc ---- */
@@ -276,23 +291,21 @@ int os_line_fd(void)
 	return line_fd;
 }
 
-unsigned os_wait(int worker)
+unsigned os_wait(unsigned what, int worker)
 {
-	struct pollfd fds[] = {{line_fd, POLLIN, 0}, {log_fd, POLLIN, 0},
-		{worker ? worker : -1, POLLIN | POLLHUP, 0}};
+	struct pollfd fds[] = {{what & OS_LINE ? line_fd : -1, POLLIN, 0},
+		{what & OS_LOG ? log_fd : -1, POLLIN, 0},
+		{what & OS_WORKER ? worker : -1, POLLIN | POLLHUP, 0}};
 	/* klog(4) wakes its reader a hundred times a second; while a module works, look oftener. */
-	long n = sys3(SYS_poll, fds, 3, worker ? 2 : -1);
+	long n = sys3(SYS_poll, fds, 3, what & OS_LOG ? 2 : -1);
 
 	if (n < 0)
 		return 0;
-	return (fds[0].revents ? OS_LINE : 0u) | (fds[1].revents || worker ? OS_LOG : 0u) |
+	return (fds[0].revents ? OS_LINE : 0u) | (fds[1].revents ? OS_LOG : 0u) |
 		(fds[2].revents ? OS_WORKER : 0u);
 }
 
 /* ---- the log: a stream of bytes, cut into lines here ---- */
-
-static char pending[16384];
-static size_t pending_len;
 
 static size_t put_number(char *to, uint64_t n)
 {
@@ -329,30 +342,31 @@ long os_log_read(void *to, size_t len)
 	long n;
 
 	for (;;) {
-		while (end < pending_len && pending[end] != '\n')
+		while (end < pending->len && pending->bytes[end] != '\n')
 			end++;
-		if (end < pending_len || end > 4096)
+		if (end < pending->len || end > 4096)
 			break;
 		lost = overrun();
-		n = os_read(log_fd, pending + pending_len, sizeof pending - pending_len);
+		n = os_read(log_fd, pending->bytes + pending->len,
+			sizeof pending->bytes - pending->len);
 		if (n > 0 && lost) {
-			pending_len += (size_t)n;
+			pending->len += (size_t)n;
 			return -32; /* EPIPE */
 		}
 		if (n == -EINTR_)
 			continue;
 		if (n <= 0)
 			return 0; /* an unfinished line waits for its end */
-		pending_len += (size_t)n;
+		pending->len += (size_t)n;
 	}
 	head = put_number(out, os_now_us());
 	out[head++] = ';';
 	n = (long)(end < len - head ? end : len - head);
-	memcpy(out + head, pending, (size_t)n);
-	if (end < pending_len)
+	memcpy(out + head, pending->bytes, (size_t)n);
+	if (end < pending->len)
 		end++;
-	pending_len -= end;
-	memmove(pending, pending + end, pending_len);
+	pending->len -= end;
+	memmove(pending->bytes, pending->bytes + end, pending->len);
 	return (long)head + n;
 }
 
@@ -364,7 +378,7 @@ void os_log_skip(void)
 	do
 		n = os_log_read(line, sizeof line);
 	while (n > 0 || n == -32);
-	pending_len = 0;
+	pending->len = 0;
 }
 
 /* A muted console would be mute in a panic too, so it stays as it is. */
@@ -375,20 +389,26 @@ void os_console_loud(int loud)
 
 /* ---- loading ---- */
 
-static int start_worker(long *in_child)
+/* The number is a process descriptor, which poll can wait for. */
+int os_fork(void)
 {
 	int fd = -1;
 	long pid = sys2(SYS_pdfork, &fd, 0);
 
-	*in_child = pid == 0;
-	return pid < 0 ? (int)pid : fd;
+	return pid > 0 ? fd : (int)pid;
 }
 
-static _Noreturn void leave(long result)
+int os_worker_end(int worker)
 {
-	*worker_result = result < 0 ? (int32_t)-result : 0;
-	for (;;)
-		sys1(SYS_exit, 0);
+	int pid = 0, status = 0;
+	long r;
+
+	sys2(SYS_pdgetpid, worker, &pid);
+	do
+		r = sys4(SYS_wait4, pid, &status, 0, 0);
+	while (r == -EINTR_);
+	os_close(worker);
+	return status & 0x7f;
 }
 
 /* "name=value" lines into the kernel's environment, where tunables are looked for (kenv(2)). */
@@ -418,45 +438,37 @@ static long set_tunables(const char *lines)
 	return 0;
 }
 
-int os_start_load(const char *file, const char *params)
+long os_load_file(const char *file, const char *params)
 {
-	long child, r;
-	int worker = start_worker(&child);
+	long r = set_tunables(params);
 
-	if (!child)
-		return worker;
-	r = set_tunables(params);
-	leave(r < 0 ? r : sys1(SYS_kldload, file));
+	return r < 0 ? r : sys1(SYS_kldload, file);
 }
 
-int os_start_unload(const char *name)
+/* kldload(2) takes files only. */
+long os_load_bytes(const char *name, const void *bytes, size_t len, const char *params)
 {
-	long child, id;
-	int worker = start_worker(&child);
+	static char file[256] = "/tmp/";
+	const char *p = bytes;
+	long n;
+	int fd;
 
-	if (!child)
-		return worker;
-	id = sys1(SYS_kldfind, name);
-	leave(id < 0 ? id : sys2(SYS_kldunloadf, id, 0 /* LINKER_UNLOAD_NORMAL */));
+	if (length(name) > sizeof file - 6)
+		return -63; /* ENAMETOOLONG */
+	memcpy(file + 5, name, length(name) + 1);
+	fd = (int)sys3(SYS_open, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	for (n = fd; fd >= 0 && len && (n = os_write(fd, p, len)) > 0; len -= (size_t)n)
+		p += n;
+	if (fd >= 0)
+		os_close(fd);
+	return n < 0 ? n : os_load_file(file, params);
 }
 
-void os_finish(int worker, int32_t *error, int32_t *signal)
+long os_unload(const char *name)
 {
-	int pid = 0, status = 0;
-	long r;
+	long id = sys1(SYS_kldfind, name);
 
-	sys2(SYS_pdgetpid, worker, &pid);
-	do
-		r = sys4(SYS_wait4, pid, &status, 0, 0);
-	while (r == -EINTR_);
-	os_close(worker);
-	*signal = status & 0x7f;
-	*error = *signal ? 0 : *worker_result;
-}
-
-uint64_t os_taint(void)
-{
-	return 0;
+	return id < 0 ? id : sys2(SYS_kldunloadf, id, 0 /* LINKER_UNLOAD_NORMAL */);
 }
 
 uint32_t os_number(void)

@@ -27,9 +27,6 @@
 
 static int line_fd = -1, log_fd = -1, console_fd = -1;
 
-/* Where a worker leaves what its call returned: an exit status is too small for some errnos. */
-static int32_t *worker_result;
-
 long call(long n, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;
@@ -116,12 +113,10 @@ static void open_line(void)
 
 void os_setup(void)
 {
-	int priority = 1;
-	long at;
-
 	sys2(__NR_mkdir, "/dev", 0755);
 	sys2(__NR_mkdir, "/proc", 0755);
 	sys2(__NR_mkdir, "/sys", 0755);
+	sys2(__NR_mkdir, "/tmp", 01777);
 	sys5(__NR_mount, "dev", "/dev", "devtmpfs", 0, 0);
 	sys5(__NR_mount, "proc", "/proc", "proc", 0, 0);
 	sys5(__NR_mount, "sys", "/sys", "sysfs", 0, 0);
@@ -132,15 +127,26 @@ void os_setup(void)
 		os_say("kmodlab agent: this kernel has no /dev/kmsg (CONFIG_PRINTK, devtmpfs)\n");
 		os_halt();
 	}
-	at = sys6(__NR_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
+void os_be_first(void)
+{
+	int priority = 1;
+
+	/* SCHED_RESET_ON_FORK: what we start is ordinary again. */
+	sys3(__NR_sched_setscheduler, 0, SCHED_FIFO | SCHED_RESET_ON_FORK, &priority);
+}
+
+void *os_common_memory(size_t bytes)
+{
+	long at = sys6(
+		__NR_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
 	if (at < 0 && at > -4096) {
 		os_say("kmodlab agent: no memory\n");
 		os_halt();
 	}
-	worker_result = (int32_t *)at;
-	/* Ahead of everybody else, so that the log is read before the kernel that wrote it dies; what we
-	 * start is ordinary again (SCHED_RESET_ON_FORK). */
-	sys3(__NR_sched_setscheduler, 0, SCHED_FIFO | SCHED_RESET_ON_FORK, &priority);
+	return (void *)at;
 }
 
 /* man 2 syslog, SYSLOG_ACTION_CONSOLE_LEVEL. An oops or a panic is shown at any level. */
@@ -255,10 +261,11 @@ int os_line_fd(void)
 	return line_fd;
 }
 
-unsigned os_wait(int worker)
+unsigned os_wait(unsigned what, int worker)
 {
-	struct pollfd fds[] = {
-		{line_fd, POLLIN, 0}, {log_fd, POLLIN, 0}, {worker ? worker : -1, POLLIN, 0}};
+	struct pollfd fds[] = {{what & OS_LINE ? line_fd : -1, POLLIN, 0},
+		{what & OS_LOG ? log_fd : -1, POLLIN, 0},
+		{what & OS_WORKER ? worker : -1, POLLIN, 0}};
 	long n = sys3(__NR_poll, fds, 3, -1);
 
 	if (n <= 0)
@@ -284,46 +291,16 @@ void os_log_skip(void)
 	sys3(__NR_lseek, log_fd, 0, 2 /* SEEK_END */);
 }
 
-/* Forks; in the parent returns a pidfd for the child, which os_wait can poll. */
-static int start_worker(long *in_child)
+/* The number is a pidfd, which poll can wait for. */
+int os_fork(void)
 {
 	int pidfd = -1;
 	long pid = sys5(__NR_clone, CLONE_PIDFD | SIGCHLD, 0, &pidfd, 0, 0);
 
-	*in_child = pid == 0;
-	return pid < 0 ? (int)pid : pidfd;
+	return pid > 0 ? pidfd : (int)pid;
 }
 
-static _Noreturn void leave(long result)
-{
-	*worker_result = result < 0 ? (int32_t)-result : 0;
-	for (;;)
-		sys1(__NR_exit_group, 0);
-}
-
-int os_start_load(const char *file, const char *params)
-{
-	long child, fd;
-	int worker = start_worker(&child);
-
-	if (!child)
-		return worker;
-	fd = os_open_read(file);
-	leave(fd < 0 ? fd : sys3(__NR_finit_module, fd, params, 0));
-}
-
-int os_start_unload(const char *name)
-{
-	long child;
-	int worker = start_worker(&child);
-
-	if (!child)
-		return worker;
-	/* O_NONBLOCK: a module that is in use says so at once. */
-	leave(sys2(__NR_delete_module, name, O_NONBLOCK));
-}
-
-void os_finish(int worker, int32_t *error, int32_t *signal)
+int os_worker_end(int worker)
 {
 	int info[32] = {0}; /* siginfo_t: signo, errno, code, pad, pid, uid, status */
 	long r;
@@ -332,24 +309,29 @@ void os_finish(int worker, int32_t *error, int32_t *signal)
 		r = sys5(__NR_waitid, 3 /* P_PIDFD */, worker, info, WEXITED, 0);
 	while (r == -EINTR_);
 	os_close(worker);
-	*error = *signal = 0;
-	if (r < 0)
-		*error = (int32_t)-r;
-	else if (info[2] == 1 /* CLD_EXITED */)
-		*error = *worker_result;
-	else
-		*signal = info[6];
+	return r < 0 || info[2] == 1 /* CLD_EXITED */ ? 0 : info[6];
 }
 
-uint64_t os_taint(void)
+long os_load_bytes(const char *name, const void *bytes, size_t len, const char *params)
 {
-	char text[32];
-	uint64_t value = 0;
+	(void)name;
+	return sys3(__NR_init_module, bytes, len, params);
+}
 
-	slurp("/proc/sys/kernel/tainted", text, sizeof text);
-	for (char *p = text; *p >= '0' && *p <= '9'; p++)
-		value = value * 10 + (uint64_t)(*p - '0');
-	return value;
+long os_load_file(const char *file, const char *params)
+{
+	int fd = os_open_read(file);
+	long r = fd < 0 ? fd : sys3(__NR_finit_module, fd, params, 0);
+
+	if (fd >= 0)
+		os_close(fd);
+	return r;
+}
+
+long os_unload(const char *name)
+{
+	/* O_NONBLOCK: a module that is in use says so at once. */
+	return sys2(__NR_delete_module, name, O_NONBLOCK);
 }
 
 uint32_t os_number(void)

@@ -10,9 +10,11 @@
  * request's serial; in between it sends what there is to tell (PROTO_LOG, PROTO_DATA).
  *
  * Transport: both directions are byte streams. They run through two rings in memory that
- * QEMU's ivshmem-plain device shows to the guest; the second serial line then carries only wake-up
- * bytes. Without that device the serial line carries the streams themselves. The agent's first
- * byte on the line says which: PROTO_VIA_RING or PROTO_VIA_LINE.
+ * QEMU's ivshmem-plain device shows to the guest; behind them lies an area in which the outside
+ * lays modules down. The second serial line then carries only single bytes: PROTO_WAKE to the agent
+ * when an answer is late, and to the outside when it said that it sleeps. Without that device the
+ * serial line carries the streams themselves. The agent's first byte on the line says which:
+ * PROTO_VIA_RING or PROTO_VIA_LINE.
  *
  * Nothing that comes from the guest may be believed: the outside checks every length and index,
  * and a message it cannot read ends the machine.
@@ -20,7 +22,7 @@
 #include <stdint.h>
 
 #define PROTO_MAGIC    0x424c4d4bu /* "KMLB" */
-#define PROTO_VERSION  1
+#define PROTO_VERSION  2
 #define PROTO_BODY_MAX 16384 /* bytes in a message's body, at most */
 
 #define PROTO_VIA_RING 'R'
@@ -37,10 +39,12 @@ struct proto_header {
 
 enum proto_type {
 	/* Requests. */
-	PROTO_LOAD = 1, /* strings: file in the machine, parameters. DONE after init returned. */
+	PROTO_LOAD = 1, /* struct proto_load, then strings: file, parameters. DONE after init. */
 	PROTO_UNLOAD,	/* string: module name. DONE after exit returned. */
 	PROTO_READ,	/* string: file in the machine. DATA messages, then DONE. */
-	PROTO_FILE, /* string: file name, then its bytes: appended to that file in the machine. */
+	PROTO_PLACE, /* struct proto_load, then a string: appends that part of the area to the file. */
+	PROTO_SYNC, /* Nothing but the log up to now, then DONE. */
+	PROTO_PARK, /* DONE, then `parked` is set, and the agent only looks at its ring. */
 
 	/* Answers and news. */
 	PROTO_HELLO = 64, /* struct proto_hello, then strings: release, version, machine */
@@ -57,33 +61,43 @@ struct proto_hello {
 	uint32_t cpus;
 };
 
+/* A part of the area. */
+struct proto_load {
+	uint64_t offset;
+	uint64_t length; /* bytes; 0 in PROTO_LOAD: the file is in the machine already */
+};
+
 struct proto_done {
 	int32_t error; /* 0, or the system call's positive errno */
 	int32_t signal; /* not 0: the process that made the call was killed by it (an oops does that) */
-	uint64_t usec;	/* how long the call took */
-	uint64_t taint; /* the kernel's taint mask after it (Linux), else 0 */
+	uint64_t usec; /* how long the call took */
 };
 
-/* The shared memory: this page, then the two rings. head and tail count bytes and never wrap at the
- * ring's size (only at 2^32); head - tail bytes are waiting. Each is written by one side only. */
+/* The shared memory: this page, then the two rings, then the area. head and tail count bytes and never
+ * wrap at the ring's size (only at 2^32); head - tail bytes are waiting. Each is written by one side
+ * only, and the agent keeps none of them elsewhere: a machine that is restored from a snapshot finds new
+ * memory, and begins at 0. */
 #define PROTO_PAGE	   4096u
 #define PROTO_RING_OUT	   (1u << 22) /* bytes, guest to outside */
 #define PROTO_RING_IN	   (1u << 22) /* bytes, outside to guest */
-#define PROTO_SHARED_BYTES (1u << 24) /* the device's size must be a power of two */
+#define PROTO_AREA_OFFSET  (1u << 24)
+#define PROTO_SHARED_BYTES (1u << 26) /* the device's size must be a power of two */
+#define PROTO_AREA	   (PROTO_SHARED_BYTES - PROTO_AREA_OFFSET) /* bytes for modules */
 
 struct proto_ring {
 	uint32_t head; /* the writer's */
 	uint32_t pad1[15];
 	uint32_t tail; /* the reader's */
 	uint32_t pad2[15];
-	uint32_t sleeping; /* the reader sets 1 before it sleeps; the writer wakes it and sets 0 */
+	uint32_t sleeping; /* the outside sets 1 before it sleeps; the agent wakes it and sets 0 */
 	uint32_t pad3[15];
 };
 
 struct proto_shared {
 	uint32_t magic;
 	uint32_t version;
-	uint32_t pad[14];
+	uint32_t parked; /* the agent's word that it is idle: see PROTO_PARK */
+	uint32_t pad[13];
 	struct proto_ring out;
 	struct proto_ring in;
 };
@@ -93,8 +107,9 @@ struct proto_shared {
 
 _Static_assert(sizeof(struct proto_header) == 16, "no padding");
 _Static_assert(sizeof(struct proto_hello) == 8, "no padding");
-_Static_assert(sizeof(struct proto_done) == 24, "no padding");
+_Static_assert(sizeof(struct proto_load) == 16, "no padding");
+_Static_assert(sizeof(struct proto_done) == 16, "no padding");
 _Static_assert(sizeof(struct proto_shared) <= PROTO_PAGE, "fits its page");
-_Static_assert(PROTO_IN_OFFSET + PROTO_RING_IN <= PROTO_SHARED_BYTES, "fits the device");
+_Static_assert(PROTO_IN_OFFSET + PROTO_RING_IN <= PROTO_AREA_OFFSET, "fits before the area");
 
 #endif

@@ -66,7 +66,6 @@ struct run {
 	int timeout_ms; /* a call's deadline */
 	char *params;	/* what the module under test was given */
 	char *console;
-	uint64_t taint;
 };
 
 void run_free(struct run *r);

@@ -132,3 +132,15 @@ int boot_prepare_freebsd(const char *kernel, const struct machine_file *files, s
 	out->kernel = xasprintf("/proc/self/fd/%d", out->kernel_fd);
 	return 0;
 }
+
+void boot_fingerprint_freebsd(struct buf *out)
+{
+	size_t agent = (size_t)(guest_agent_freebsd_end - guest_agent_freebsd);
+	size_t stub = (size_t)(guest_freebsd_stub_end - guest_freebsd_stub);
+	uint64_t hash = hash_bytes(HASH_START, guest_agent_freebsd, agent);
+
+	for (size_t i = 0; environment[i]; i++)
+		buf_addf(out, "%s ", environment[i]);
+	buf_addf(out, "\nagent %016llx\n",
+		(unsigned long long)hash_bytes(hash, guest_freebsd_stub, stub));
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "machine/boot.h"
 
-#include "base/buf.h"
+#include "guest/images.h"
 
 /* The kernel's command line (Documentation/admin-guide/kernel-parameters.txt). `quiet`: the agent makes the
  * console talk when the boot is over. A panic restarts at once, which with -no-reboot ends QEMU. */
@@ -18,4 +18,12 @@ int boot_prepare_linux(const char *kernel, const struct machine_file *files, siz
 	out->kernel = xstrdup(kernel);
 	out->append = append;
 	return 0;
+}
+
+void boot_fingerprint_linux(struct buf *out)
+{
+	size_t agent = (size_t)(guest_agent_linux_end - guest_agent_linux);
+
+	buf_addf(out, "%s\nagent %016llx\n", append,
+		(unsigned long long)hash_bytes(HASH_START, guest_agent_linux, agent));
 }

@@ -36,6 +36,11 @@ int channel_open(struct channel *c, int line, bool ring, struct error *err)
 	return 0;
 }
 
+void channel_resume(struct channel *c)
+{
+	c->via = CHANNEL_RING;
+}
+
 void channel_close(struct channel *c)
 {
 	if (c->shared)
@@ -164,7 +169,6 @@ static int send_ring(struct channel *c, const void *bytes, size_t len)
 	uint8_t *base = (uint8_t *)c->shared + PROTO_IN_OFFSET;
 	uint32_t used = c->head - __atomic_load_n(&c->shared->in.tail, __ATOMIC_ACQUIRE);
 	const uint8_t *p = bytes;
-	uint8_t wake = PROTO_WAKE;
 
 	if (used > PROTO_RING_IN)
 		return -EPROTO;
@@ -180,7 +184,31 @@ static int send_ring(struct channel *c, const void *bytes, size_t len)
 		len -= part;
 	}
 	__atomic_store_n(&c->shared->in.head, c->head, __ATOMIC_SEQ_CST);
-	return send_line(c, &wake, 1);
+	return 0;
+}
+
+void channel_nudge(struct channel *c)
+{
+	uint8_t wake = PROTO_WAKE;
+
+	if (c->via == CHANNEL_RING)
+		send_line(c, &wake, 1);
+}
+
+bool channel_taken(struct channel *c)
+{
+	return c->via != CHANNEL_RING ||
+		__atomic_load_n(&c->shared->in.tail, __ATOMIC_ACQUIRE) == c->head;
+}
+
+bool channel_parked(struct channel *c)
+{
+	return c->via == CHANNEL_RING && __atomic_load_n(&c->shared->parked, __ATOMIC_SEQ_CST);
+}
+
+void *channel_area(struct channel *c)
+{
+	return c->via == CHANNEL_RING ? (uint8_t *)c->shared + PROTO_AREA_OFFSET : NULL;
 }
 
 int channel_send(struct channel *c, uint16_t type, uint32_t serial, const void *body, size_t len)

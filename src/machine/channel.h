@@ -21,9 +21,11 @@ struct channel {
 	size_t at;
 };
 
-/* Makes the channel over `line` (a socket, non-blocking); with `ring`, its shared memory too.
- * 0 or -errno with the sentence set. */
+/* Makes the channel over `line` (a socket, non-blocking); with `ring`, its shared memory too. The agent's
+ * first byte then says which of the two it uses. 0 or -errno with the sentence set. */
 int channel_open(struct channel *c, int line, bool ring, struct error *err);
+/* The agent is known to use the ring already, and will not say so again: it comes from a snapshot. */
+void channel_resume(struct channel *c);
 void channel_close(struct channel *c);
 
 /* Takes what has arrived. 0; -EPROTO when the guest has broken the rules; -EPIPE when the line has
@@ -35,5 +37,14 @@ int channel_next(struct channel *c, struct message *m);
 bool channel_may_sleep(struct channel *c);
 /* Sends a request whose body is `body`. 0, -EAGAIN when the guest does not take it, -EPIPE. */
 int channel_send(struct channel *c, uint16_t type, uint32_t serial, const void *body, size_t len);
+/* Asks the agent's watcher why there is no answer (guest/agent.c). */
+void channel_nudge(struct channel *c);
+
+/* Whether the agent has taken all requests out of the ring. Its word only. */
+bool channel_taken(struct channel *c);
+/* Whether the agent says that it is parked (PROTO_PARK). */
+bool channel_parked(struct channel *c);
+/* Where modules are laid down, PROTO_AREA bytes; NULL without a ring. */
+void *channel_area(struct channel *c);
 
 #endif

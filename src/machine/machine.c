@@ -14,7 +14,10 @@
 #include "machine/boot.h"
 #include "machine/channel.h"
 #include "machine/console.h"
+#include "machine/own.h"
+#include "machine/qemu.h"
 #include "machine/qmp.h"
+#include "machine/snapshot.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,69 +25,27 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#define QEMU		 "qemu-system-x86_64"
 #define KVM_PROBE_MS	 10000
 #define COMPLAINTS_LIMIT 4096
 
-struct machine {
-	struct proc qemu;
-	struct console console;
-	struct channel channel;
-	struct qmp qmp;
-	int complaints_fd; /* QEMU's stderr */
-	struct buf complaints;
-	struct hello hello;
-	enum accel accel;
-	uint32_t serial;
-};
+/* An answer is mostly there within milliseconds. As long as it may be, we look every so often rather
+ * than have the guest wake us, which under an emulator takes it longer than many an answer. */
+#define BRISK_US 150000
+#define LOOK_NS	 250000
+#define NUDGE_US                                                                                   \
+	100000 /* without a word: the watcher is asked; again after four times as long, … */
+#define NUDGE_MOST_US 1600000 /* … at most this */
 
-static void arguments(struct strv *a, const struct machine_options *o, enum accel accel,
-	const struct boot *boot, const struct channel *channel, const int ends[3])
-{
-	strv_adds(a, QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-sandbox",
-		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", "-name",
-		"kmodlab", "-machine", "pc,usb=off,vmport=off,hpet=off", NULL);
-	strv_adds(a, "-accel", accel == ACCEL_KVM ? "kvm" : "tcg,thread=multi", "-cpu",
-		accel == ACCEL_KVM ? "host" : "max,la57=off", NULL);
-	strv_add(a, "-m");
-	strv_addf(a, "%u", o->memory_mib);
-	strv_add(a, "-smp");
-	strv_addf(a, "%u", o->cpus);
-	strv_adds(a, "-kernel", boot->kernel, "-initrd", NULL);
-	strv_addf(a, "/proc/self/fd/%d", boot->initrd_fd);
-	if (boot->append)
-		strv_adds(a, "-append", boot->append, NULL);
-	strv_add(a, "-chardev");
-	strv_addf(a, "socket,id=console,fd=%d", ends[0]);
-	strv_add(a, "-chardev");
-	strv_addf(a, "socket,id=line,fd=%d", ends[1]);
-	strv_add(a, "-chardev");
-	strv_addf(a, "socket,id=qmp,fd=%d", ends[2]);
-	strv_adds(a, "-serial", "chardev:console", "-serial", "chardev:line", "-mon",
-		"chardev=qmp,mode=control", NULL);
-	if (!channel->shared)
-		return;
-	strv_add(a, "-object");
-	strv_addf(a,
-		"memory-backend-file,id=channel,size=%u,mem-path=/proc/self/fd/%d,share=on,"
-		"prealloc=off",
-		PROTO_SHARED_BYTES, channel->memory);
-	strv_adds(a, "-device", "ivshmem-plain,memdev=channel", NULL);
-}
-
-static int start(struct machine *m, const struct machine_options *o, const struct boot *boot,
-	struct error *err)
+/* Makes sockets and channel, and starts QEMU with them; `s` gets its descriptors here. */
+int machine_start(struct machine *m, struct qemu_start *s, bool ring, struct error *err)
 {
 	int ours[3] = {-1, -1, -1}, theirs[3] = {-1, -1, -1}, complaints[2] = {-1, -1};
-	AUTO_STRV struct strv argv = {0};
-	int keep[6];
-	size_t nkeep = 0;
 	int r = 0;
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 3 && !r; i++) {
 		int pair[2];
 
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
@@ -98,36 +59,32 @@ static int start(struct machine *m, const struct machine_options *o, const struc
 		r = error_sys(err, errno, "cannot make a pipe for the machine");
 	m->console.fd = ours[0];
 	m->complaints_fd = complaints[0];
+	if (!r)
+		r = channel_open(&m->channel, ours[1], ring, err);
 	if (!r) {
-		r = channel_open(&m->channel, ours[1], !o->without_ring, err);
 		qmp_start(&m->qmp, ours[2]);
-	}
-	if (!r) {
 		fcntl(complaints[0], F_SETFL, O_NONBLOCK);
-		arguments(&argv, o, m->accel, boot, &m->channel, theirs);
-		for (int i = 0; i < 3; i++)
-			keep[nkeep++] = theirs[i];
-		keep[nkeep++] = boot->initrd_fd;
-		if (boot->kernel_fd >= 0)
-			keep[nkeep++] = boot->kernel_fd;
-		if (m->channel.memory >= 0)
-			keep[nkeep++] = m->channel.memory;
-		r = proc_start(&m->qemu,
-			&(struct proc_options){.argv = argv.v,
-				.in = -1,
-				.out = complaints[1],
-				.err = complaints[1],
-				.keep = keep,
-				.nkeep = nkeep},
-			err);
-		if (r == -ENOENT)
-			r = error_set(err, ENOENT,
-				"%s is not installed: apt-get install qemu-system-x86", QEMU);
+		s->accel = m->accel;
+		s->channel = m->channel.memory;
+		s->console = theirs[0];
+		s->line = theirs[1];
+		s->qmp = theirs[2];
+		s->complaints = complaints[1];
+		r = qemu_start(&m->qemu, s, err);
 	}
 	for (int i = 0; i < 3; i++)
 		close_fd(&theirs[i]);
 	close_fd(&complaints[1]);
 	return r;
+}
+
+struct machine *machine_new(enum accel accel)
+{
+	struct machine *m = xcalloc(1, sizeof *m);
+
+	*m = (struct machine){.accel = accel, .complaints_fd = -1};
+	m->qemu.pidfd = m->console.fd = m->qmp.fd = m->channel.line = m->channel.memory = -1;
+	return m;
 }
 
 static void pull_complaints(struct machine *m)
@@ -157,6 +114,13 @@ static enum machine_event ending(struct machine *m, struct error *err)
 	for (char *p = said; p && *p; p++)
 		if (*p == '\n')
 			*p = p[1] ? ';' : 0;
+	/* It ended by itself before the guest ran: what it was given to continue is no good. */
+	if (m->snapshot && !m->qmp.resumed && WIFEXITED(m->qemu.status)) {
+		machine_drop_snapshot(m);
+		error_set(err, EIO, "QEMU could not continue the snapshot %s%s%s", m->snapshot,
+			said ? ": " : "", said ? said : "");
+		return MACHINE_FAILED;
+	}
 	error_set(err, EIO, "QEMU %s in the middle of its work%s%s", how, said ? ": " : "",
 		said ? said : "");
 	return MACHINE_FAILED;
@@ -177,6 +141,52 @@ static int pull_all(struct machine *m)
 	return m->channel.in.len > before;
 }
 
+/* Asks the agent's watcher when nothing has come for long. Microseconds until it is to be asked next. */
+static int64_t nudge(struct machine *m, int64_t now)
+{
+	if (!m->awaiting)
+		return NUDGE_MOST_US;
+	if (now >= m->nudge_us) {
+		channel_nudge(&m->channel);
+		m->nudge_gap_us =
+			m->nudge_gap_us < NUDGE_MOST_US / 4 ? 4 * m->nudge_gap_us : NUDGE_MOST_US;
+		m->nudge_us = now + m->nudge_gap_us;
+	}
+	return m->nudge_us - now;
+}
+
+/* Waits a while for something new. */
+static void rest(struct machine *m, int64_t deadline_us)
+{
+	struct pollfd fds[] = {
+		{.fd = m->qemu.pidfd, .events = POLLIN},
+		{.fd = interrupt_fd(), .events = POLLIN},
+		{.fd = m->channel.line, .events = POLLIN},
+		{.fd = m->console.fd, .events = POLLIN},
+		{.fd = m->qmp.fd, .events = POLLIN},
+	};
+	int64_t now = clock_us(), wait = nudge(m, now);
+
+	if (m->awaiting && m->channel.via == CHANNEL_RING && now < m->brisk_until_us) {
+		ppoll(fds, 2, &(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+		return;
+	}
+	if (!channel_may_sleep(&m->channel))
+		return;
+	if (wait > deadline_us - now)
+		wait = deadline_us - now;
+	poll(fds, 5, (int)(wait / 1000) + 1);
+}
+
+static void begin_waiting(struct machine *m)
+{
+	int64_t now = clock_us();
+
+	m->brisk_until_us = now + BRISK_US;
+	m->nudge_gap_us = NUDGE_US;
+	m->nudge_us = now + NUDGE_US;
+}
+
 enum machine_event machine_next(
 	struct machine *m, int64_t deadline_us, struct message *msg, struct error *err)
 {
@@ -184,8 +194,12 @@ enum machine_event machine_next(
 		bool ended;
 		int r = channel_next(&m->channel, msg);
 
-		if (r > 0)
+		if (r > 0) {
+			if (msg->type == PROTO_DONE)
+				m->awaiting = false;
+			begin_waiting(m);
 			return MACHINE_MESSAGE;
+		}
 		/* Asked before the last pull: what it said before its end is then all there. */
 		ended = proc_ended(&m->qemu) || m->qmp.failed;
 		if (!r)
@@ -202,17 +216,7 @@ enum machine_event machine_next(
 			return ending(m, err);
 		if (!clock_left_ms(deadline_us))
 			return MACHINE_TIMEOUT;
-		if (!channel_may_sleep(&m->channel))
-			continue;
-		poll(
-			(struct pollfd[]){
-				{.fd = m->channel.line, .events = POLLIN},
-				{.fd = m->console.fd, .events = POLLIN},
-				{.fd = m->qmp.fd, .events = POLLIN},
-				{.fd = m->qemu.pidfd, .events = POLLIN},
-				{.fd = interrupt_fd(), .events = POLLIN},
-			},
-			5, clock_left_ms(deadline_us));
+		rest(m, deadline_us);
 	}
 }
 
@@ -260,19 +264,22 @@ static void add_console_tail(struct machine *m, struct error *err)
 			from);
 }
 
-static int boot_once(const struct machine_options *o, enum accel accel, int timeout_ms,
+static int boot_once(const struct machine_options *o, enum accel accel, int timeout_ms, int ram,
 	const struct boot *boot, struct machine **out, struct error *err)
 {
-	struct machine *m = xcalloc(1, sizeof *m);
+	struct qemu_start s = {
+		.memory_mib = o->memory_mib, .cpus = o->cpus, .boot = boot, .ram = ram};
+	struct machine *m = machine_new(accel);
 	int r;
 
-	*m = (struct machine){.accel = accel, .complaints_fd = -1};
-	m->qemu.pidfd = m->console.fd = m->qmp.fd = m->channel.line = m->channel.memory = -1;
-	r = start(m, o, boot, err);
+	m->runs = true;
+	r = machine_start(m, &s, !o->without_ring, err);
 	if (!r)
 		r = await_hello(m, timeout_ms, err);
 	if (r == -ETIMEDOUT || r == -ECONNABORTED || r == -EPROTO)
 		add_console_tail(m, err);
+	if (r && m->complaints.len && strstr(m->complaints.data, "ivshmem"))
+		r = -ENODEV;
 	if (r) {
 		machine_close(m);
 		return r;
@@ -281,28 +288,58 @@ static int boot_once(const struct machine_options *o, enum accel accel, int time
 	return 0;
 }
 
-int machine_boot(const struct machine_options *o, struct machine **out, struct error *err)
+/* Boots under the accelerator asked for; if that is not known to work, finds out. */
+static int boot_under(
+	const struct machine_options *o, int ram, struct machine **out, struct error *err)
 {
 	enum accel accel = o->accel == ACCEL_AUTO ? accel_known() : o->accel;
 	__attribute__((cleanup(boot_free))) struct boot boot;
 	bool probing = accel == ACCEL_AUTO;
-	int r = boot_prepare(o->os, o->kernel, o->files, o->nfiles, &boot, err);
+	int r = boot_prepare(
+		o->os, o->kernel, o->files, o->without_ring ? o->nfiles : 0, &boot, err);
 
-	*out = NULL;
 	if (r)
 		return r;
 	if (probing) {
-		r = boot_once(o, ACCEL_KVM, KVM_PROBE_MS, &boot, out, err);
+		r = boot_once(o, ACCEL_KVM, KVM_PROBE_MS, ram, &boot, out, err);
 		if (!r)
 			accel_remember(true);
 		if (!r || r == -EINTR || r == -ENOENT)
 			return r;
 		accel = ACCEL_TCG;
 	}
-	r = boot_once(o, accel, o->boot_timeout_ms, &boot, out, err);
+	r = boot_once(o, accel, o->boot_timeout_ms, ram, &boot, out, err);
 	if (!r && probing)
 		accel_remember(false);
 	return r;
+}
+
+int machine_boot_into(
+	const struct machine_options *o, int ram, struct machine **out, struct error *err)
+{
+	struct machine_options plain = *o;
+	int r = boot_under(o, ram, out, err);
+
+	if (o->without_ring || (r && r != -ENODEV) || (!r && !machine_without_ring(*out)))
+		return r;
+	/* This QEMU has no such device, or this kernel makes no use of it. */
+	if (!r)
+		machine_close(*out);
+	*out = NULL;
+	plain.without_ring = true;
+	return boot_under(&plain, ram, out, err);
+}
+
+int machine_boot(const struct machine_options *o, struct machine **out, struct error *err)
+{
+	*out = NULL;
+	return machine_boot_into(o, -1, out, err);
+}
+
+bool machine_same_options(const struct machine_options *a, const struct machine_options *b)
+{
+	return a->os == b->os && !strcmp(a->kernel, b->kernel) && a->memory_mib == b->memory_mib &&
+		a->cpus == b->cpus && a->accel == b->accel;
 }
 
 const struct hello *machine_hello(const struct machine *m)
@@ -320,12 +357,38 @@ bool machine_without_ring(const struct machine *m)
 	return m->channel.via != CHANNEL_RING;
 }
 
+bool machine_restored(const struct machine *m)
+{
+	return m->snapshot != NULL;
+}
+
+bool machine_heard(struct machine *m)
+{
+	return channel_taken(&m->channel);
+}
+
+void machine_drop_snapshot(struct machine *m)
+{
+	if (m->snapshot)
+		snapshot_drop(m->snapshot);
+}
+
+void *machine_area(struct machine *m)
+{
+	return channel_area(&m->channel);
+}
+
 int machine_send(struct machine *m, enum proto_type type, const void *body, size_t len,
 	uint32_t *serial, struct error *err)
 {
 	int r = channel_send(&m->channel, (uint16_t)type, ++m->serial, body, len);
 
 	*serial = m->serial;
+	m->awaiting = true;
+	begin_waiting(m);
+	if (!m->runs)
+		qmp_say(&m->qmp, "cont", NULL);
+	m->runs = true;
 	if (r == -EMSGSIZE)
 		return error_set(err, EMSGSIZE,
 			"a request of %zu bytes is too long for the agent (at most %d)", len,
@@ -350,5 +413,6 @@ void machine_close(struct machine *m)
 	close_fd(&m->complaints_fd);
 	buf_free(&m->complaints);
 	hello_free(&m->hello);
+	free(m->snapshot);
 	free(m);
 }

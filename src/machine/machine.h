@@ -4,7 +4,9 @@
 /*
  * One virtual machine: a QEMU process with a kernel, our initramfs, a console, and a channel to the
  * agent. It has no network, no disk, no folder of the host; QEMU runs under its own seccomp
- * filter. Nothing of it is a file: what QEMU reads is memory, what it writes are sockets.
+ * filter. It is booted, which takes seconds, or continued from a snapshot of one that was booted before,
+ * which takes hundredths of a second. Nothing of a machine is a file but that snapshot, and that one is
+ * only read.
  */
 #include "base/error.h"
 #include "machine/accel.h"
@@ -15,9 +17,11 @@
 #include <stdint.h>
 
 struct machine_options {
-	enum proto_os os;		  /* what `kernel` is a kernel of */
-	const char *kernel;		  /* the image to boot */
-	const struct machine_file *files; /* put into the machine */
+	enum proto_os os;   /* what `kernel` is a kernel of */
+	const char *kernel; /* the image to boot */
+	const char *name;   /* what snapshots of it are filed under: the target's, flattened */
+	/* For a machine without a ring, where they cannot come in otherwise: put into it at /m. */
+	const struct machine_file *files;
 	size_t nfiles;
 	unsigned memory_mib;
 	unsigned cpus;
@@ -27,6 +31,14 @@ struct machine_options {
 };
 
 struct machine;
+
+/* Continues the snapshot that belongs to these options; if there is none yet, boots a machine, takes one,
+ * and keeps it. Does not wait for the machine, which begins to run with the first request sent to it.
+ * 0, or -errno with the sentence set: as machine_boot, or -ENOTSUP when no snapshot can be taken of such
+ * a machine, or kept: boot it instead. */
+int machine_restore(const struct machine_options *o, struct machine **out, struct error *err);
+/* Whether a machine that was started for options `a` serves for `b`. */
+bool machine_same_options(const struct machine_options *a, const struct machine_options *b);
 
 /* Boots a machine and waits for its agent. With ACCEL_AUTO and a /dev/kvm of which it is not known
  * whether it works, the first boot is the probe: if KVM does not bring the agent up, TCG does,
@@ -39,6 +51,15 @@ const struct hello *machine_hello(const struct machine *m);
 enum accel machine_accel(const struct machine *m);
 /* The agent uses the serial line for everything. */
 bool machine_without_ring(const struct machine *m);
+/* It comes from a snapshot. */
+bool machine_restored(const struct machine *m);
+/* The agent has taken what was sent to it. When a restored machine has not within seconds, its snapshot
+ * is no good. */
+bool machine_heard(struct machine *m);
+/* Removes the snapshot that the machine comes from. */
+void machine_drop_snapshot(struct machine *m);
+/* PROTO_AREA bytes in which to lay down modules for the agent; NULL without a ring. */
+void *machine_area(struct machine *m);
 
 /* Sends a request with the given body; `*serial` gets its number.
  * 0, or -errno with the sentence set. */
@@ -65,5 +86,8 @@ const char *machine_console(struct machine *m);
 
 /* Kills it and frees everything. NULL is fine. */
 void machine_close(struct machine *m);
+
+/* Adds the text that tells one snapshot from another to `out`; `accel` is not ACCEL_AUTO. */
+void machine_key(const struct machine_options *o, enum accel accel, struct buf *out);
 
 #endif

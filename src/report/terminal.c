@@ -229,6 +229,11 @@ void terminal_finish(struct terminal *term, const struct trial *t)
 		show_log(term, t, t->run.ncalls);
 	for (size_t i = 0; i < t->findings.n; i++)
 		show_finding(term, &t->findings.items[i]);
+	if (t->note) {
+		AUTO_FREE char *note = xasprintf("  note: %s\n", t->note);
+
+		paint(term, DIM, note);
+	}
 	if (t->run.console && *t->run.console && (term->console || (died && !t->run.nlog))) {
 		fputs("  console:\n", term->out);
 		show_excerpt(term, t->run.console, "    | ");

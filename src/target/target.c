@@ -201,14 +201,12 @@ char *target_flat_name(const char *name)
 {
 	AUTO_FREE char *flat = path_flatten(name);
 	const struct target_provider *p = provider_of(name);
-	uint64_t hash = 0xcbf29ce484222325;
 
 	if (p && p != &target_tree && strlen(flat) < 128)
 		return xstrdup(flat);
 	/* Paths differ in more than survives in a file name: FNV-1a keeps them apart. */
-	for (const unsigned char *c = (const unsigned char *)name; *c; c++)
-		hash = (hash ^ *c) * 0x100000001b3;
-	return xasprintf("%.100s-%016llx", flat, (unsigned long long)hash);
+	return xasprintf("%.100s-%016llx", flat,
+		(unsigned long long)hash_bytes(HASH_START, name, strlen(name)));
 }
 
 static void no_progress(

@@ -241,6 +241,69 @@ static int await(struct trial *t, struct machine *m, uint32_t serial, int timeou
 	}
 }
 
+/* The agent did not even take the request: no module has done that. */
+static int never_heard(struct machine *m, struct error *err)
+{
+	if (!machine_restored(m))
+		return error_set(err, EIO, "the machine came up, but took no request");
+	machine_drop_snapshot(m);
+	return error_set(err, EIO, "the machine's snapshot did not come to life, and was removed");
+}
+
+/* Lays a module that is larger than the area down in the machine piece by piece, as the file `name`. */
+static int place(struct trial *t, struct machine *m, const struct module_file *file,
+	const char *name, int timeout_ms, size_t call, struct error *err)
+{
+	for (size_t at = 0; at < file->len; at += PROTO_AREA) {
+		struct proto_load part = {
+			0, file->len - at < PROTO_AREA ? file->len - at : PROTO_AREA};
+		AUTO_BUF struct buf body = {0};
+		struct proto_done done;
+		uint32_t serial;
+		int r;
+
+		memcpy(machine_area(m), file->bytes + at, part.length);
+		buf_add(&body, &part, sizeof part);
+		buf_add(&body, name, strlen(name) + 1);
+		r = machine_send(m, PROTO_PLACE, body.data, body.len, &serial, err);
+		r = r ?: await(t, m, serial, timeout_ms, call, &done, err);
+		if (r)
+			return r;
+		if (done.error)
+			return error_set(err, done.error,
+				"the module %s does not fit into the machine (%s): give it more with "
+				"--memory",
+				file->path, strerror(done.error));
+	}
+	return 0;
+}
+
+/* Where a module is for the agent: in the area, in a file laid down there, or in one that it was booted
+ * with. */
+static int offer(struct trial *t, struct machine *m, size_t index, int timeout_ms, size_t call,
+	struct buf *body, struct error *err)
+{
+	const struct module_file *file = &t->modules.items[index];
+	struct proto_load part = {0, file->len};
+	AUTO_FREE char *name = NULL;
+	int r = 0;
+
+	if (machine_without_ring(m)) {
+		part.length = 0;
+		name = xasprintf("/m/%s.ko", file->name);
+	} else if (file->len > PROTO_AREA) {
+		part.length = 0;
+		name = xasprintf("/tmp/%s.ko", file->name);
+		r = place(t, m, file, name, timeout_ms, call, err);
+	} else {
+		memcpy(machine_area(m), file->bytes, file->len);
+		name = xasprintf("%s.ko", file->name);
+	}
+	buf_add(body, &part, sizeof part);
+	buf_add(body, name, strlen(name) + 1);
+	return r;
+}
+
 /* Makes one call and waits for its end. 0: it succeeded; 1: it did not; -errno: our failure. */
 static int make_call(struct trial *t, struct machine *m, enum call_kind kind, size_t index,
 	const char *params, int timeout_ms, struct error *err)
@@ -250,16 +313,15 @@ static int make_call(struct trial *t, struct machine *m, enum call_kind kind, si
 	bool freebsd = t->target->os == TARGET_FREEBSD;
 	AUTO_BUF struct buf body = {0};
 	struct proto_done done = {0};
-	int64_t began = clock_us();
+	int64_t began;
 	uint32_t serial;
-	int r;
+	int r = 0;
 
 	c->kind = kind;
 	c->ko = &t->kos[index];
 	c->supporting = index < t->nsupporting;
 	if (kind == CALL_LOAD) {
-		buf_addf(&body, "/m/%s.ko", t->modules.items[index].name);
-		buf_add(&body, "", 1);
+		r = offer(t, m, index, timeout_ms, at, &body, err);
 		buf_add(&body, params, strlen(params) + 1);
 	} else {
 		/* Linux unloads a module by its name, FreeBSD a file by its own. */
@@ -267,28 +329,30 @@ static int make_call(struct trial *t, struct machine *m, enum call_kind kind, si
 			freebsd ? ".ko" : "");
 		buf_add(&body, "", 1);
 	}
-	r = machine_send(m, kind == CALL_LOAD ? PROTO_LOAD : PROTO_UNLOAD, body.data, body.len,
-		&serial, err);
+	began = clock_us();
+	if (!r)
+		r = machine_send(m, kind == CALL_LOAD ? PROTO_LOAD : PROTO_UNLOAD, body.data,
+			body.len, &serial, err);
 	if (!r)
 		r = await(t, m, serial, timeout_ms, at, &done, err);
 	c = &t->run.calls[at];
 	c->took_us = r ? clock_us() - began : (int64_t)done.usec;
+	if (r > 0 && t->run.end == RUN_SILENT && !machine_heard(m))
+		return never_heard(m, err);
 	if (r)
 		return r;
 	c->returned = true;
 	c->error = done.error;
 	c->signal = done.signal;
-	t->run.taint = done.taint;
 	return c->error || c->signal;
 }
 
 /* One more question after the last call, so that what the kernel logged meanwhile has arrived. */
 static int settle(struct trial *t, struct machine *m, int timeout_ms, struct error *err)
 {
-	static const char file[] = "/proc/sys/kernel/tainted";
 	struct proto_done done;
 	uint32_t serial;
-	int r = machine_send(m, PROTO_READ, file, sizeof file, &serial, err);
+	int r = machine_send(m, PROTO_SYNC, NULL, 0, &serial, err);
 
 	return r ?: await(t, m, serial, timeout_ms, t->run.ncalls - 1, &done, err);
 }
@@ -338,39 +402,75 @@ static int all_calls(struct trial *t, const struct trial_options *o, struct mach
 	return r < 0 ? r : 0;
 }
 
+/* What a machine needs beside what the user asked for: a large module is in it two or three times. The size
+ * is part of what tells snapshots apart, so there are few sizes. */
+static unsigned memory_for(const struct trial *t, unsigned asked_mib)
+{
+	unsigned mib = asked_mib;
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < t->modules.n; i++)
+		bytes += t->modules.items[i].len;
+	while (bytes > ((size_t)mib << 20) / 5)
+		mib *= 2;
+	return mib;
+}
+
+static struct machine_options machine_options(
+	const struct target *target, const struct trial_options *o, char *name)
+{
+	return (struct machine_options){.os = machine_os(target),
+		.kernel = target->kernel,
+		.name = name,
+		.memory_mib = o->memory_mib,
+		.cpus = o->cpus,
+		.accel = o->accel,
+		.boot_timeout_ms = o->boot_timeout_ms};
+}
+
+/* A machine for the trial: from a snapshot if that can be, else booted. */
+static int open_machine(
+	struct trial *t, const struct trial_options *o, struct machine **m, struct error *err)
+{
+	AUTO_FREE struct machine_file *files = xcalloc(t->modules.n, sizeof *files);
+	AUTO_FREE char *flat = target_flat_name(t->target->name);
+	struct machine_options mo = machine_options(t->target, o, flat);
+	AUTO_STRV struct strv names = {0};
+	int r;
+
+	mo.memory_mib = memory_for(t, o->memory_mib);
+	if (!o->cold) {
+		r = machine_restore(&mo, m, err);
+		if (r != -ENOTSUP)
+			return r;
+		t->note = xasprintf("every trial boots anew: %s", err->text);
+	}
+	for (size_t i = 0; i < t->modules.n; i++) {
+		strv_addf(&names, "%s.ko", t->modules.items[i].name);
+		files[i] = (struct machine_file){
+			names.v[i], t->modules.items[i].bytes, t->modules.items[i].len};
+	}
+	mo.files = files;
+	mo.nfiles = t->modules.n;
+	return machine_boot(&mo, m, err);
+}
+
 int load_run(struct trial *t, const struct trial_options *o,
 	void (*step)(struct trial *t, const struct trial_options *o, enum stage stage, bool ok,
 		int64_t took_us, char *what, size_t call),
 	struct error *err)
 {
-	AUTO_FREE struct machine_file *files = xcalloc(t->modules.n, sizeof *files);
-	AUTO_STRV struct strv names = {0};
 	struct machine *m = NULL;
 	int64_t began = clock_us();
-	size_t bytes = 0;
 	int r;
 
 	if (o->watch)
 		o->watch(o->arg, t, STAGE_BOOT, NULL);
-	for (size_t i = 0; i < t->modules.n; i++) {
-		strv_addf(&names, "%s.ko", t->modules.items[i].name);
-		files[i] = (struct machine_file){
-			names.v[i], t->modules.items[i].bytes, t->modules.items[i].len};
-		bytes += files[i].len;
-	}
-	/* The initramfs holds a module twice while it is unpacked, and loading takes a third copy. */
-	r = machine_boot(&(struct machine_options){.os = machine_os(t->target),
-				 .kernel = t->target->kernel,
-				 .files = files,
-				 .nfiles = t->modules.n,
-				 .memory_mib = o->memory_mib + (unsigned)(3 * bytes >> 20),
-				 .cpus = o->cpus,
-				 .accel = o->accel,
-				 .boot_timeout_ms = o->boot_timeout_ms},
-		&m, err);
+	r = open_machine(t, o, &m, err);
 	if (r)
 		return r;
 	t->accel = machine_accel(m);
+	t->restored = machine_restored(m);
 	t->machine_release = xstrdup(machine_hello(m)->release);
 	t->run.os = t->target->os;
 	t->run.timeout_ms = o->call_timeout_ms;

@@ -269,6 +269,7 @@ void trial_free(struct trial *t)
 	findings_free(&t->findings);
 	free(t->build_log);
 	free(t->machine_release);
+	free(t->note);
 	free(t->name);
 	free(t->source);
 	*t = (struct trial){0};

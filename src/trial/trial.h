@@ -43,6 +43,8 @@ struct trial {
 	char *build_log; /* or NULL */
 	bool rebuilt;
 	enum accel accel;
+	bool restored;	       /* the machine came from a snapshot */
+	char *note;	       /* what was out of the ordinary in running it, a sentence; or NULL */
 	char *machine_release; /* what the machine says it runs; NULL before it came up */
 
 	enum verdict verdict;
@@ -61,6 +63,7 @@ struct trial_options {
 	unsigned memory_mib;
 	unsigned cpus;
 	enum accel accel;
+	bool cold;   /* boot a machine; no snapshot */
 	bool strict; /* a warning fails the trial */
 
 	/* Told of the trial as it goes: before a stage (`done` NULL) and after it. May be NULL. */

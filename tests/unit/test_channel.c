@@ -127,7 +127,7 @@ static void a_first_word_that_is_neither_way_is_refused(void **state)
 	assert_int_equal(channel_pull(&e->c), -EPROTO);
 }
 
-static void a_request_waits_in_the_ring_and_wakes_the_agent(void **state)
+static void a_request_waits_in_the_ring_and_wakes_nobody_before_it_is_late(void **state)
 {
 	struct ends *e = *state;
 	struct proto_header h;
@@ -140,9 +140,32 @@ static void a_request_waits_in_the_ring_and_wakes_the_agent(void **state)
 	memcpy(&h, (uint8_t *)e->c.shared + PROTO_IN_OFFSET, sizeof h);
 	assert_int_equal(h.type, PROTO_UNLOAD);
 	assert_int_equal(h.serial, 9);
+	assert_int_equal(recv(e->guest, &byte, 1, MSG_DONTWAIT), -1);
+	channel_nudge(&e->c);
 	assert_int_equal(read(e->guest, &byte, 1), 1);
 	assert_int_equal(byte, PROTO_WAKE);
 	assert_int_equal(channel_send(&e->c, PROTO_UNLOAD, 9, "", PROTO_BODY_MAX + 1), -EMSGSIZE);
+}
+
+static void a_resumed_channel_begins_at_nothing_and_knows_its_way(void **state)
+{
+	struct ends *e = *state;
+	struct message m;
+
+	channel_resume(&e->c);
+	assert_false(channel_parked(&e->c));
+	assert_true(channel_taken(&e->c));
+	assert_int_equal(channel_send(&e->c, PROTO_SYNC, 1, NULL, 0), 0);
+	assert_false(channel_taken(&e->c));
+	e->c.shared->in.tail = e->c.shared->in.head;
+	assert_true(channel_taken(&e->c));
+	guest_sends(e, PROTO_LOG, "x", 1);
+	assert_int_equal(channel_pull(&e->c), 0);
+	assert_int_equal(channel_next(&e->c, &m), 1);
+	e->c.shared->parked = 1;
+	assert_true(channel_parked(&e->c));
+	memset(channel_area(&e->c), 'y', PROTO_AREA);
+	assert_int_equal(((char *)e->c.shared)[PROTO_SHARED_BYTES - 1], 'y');
 }
 
 static void one_does_not_sleep_over_what_has_arrived(void **state)
@@ -186,7 +209,8 @@ int main(void)
 		WITH_ENDS(an_index_that_no_agent_could_have_written_is_refused),
 		WITH_ENDS(our_own_position_is_never_read_back_from_the_guest),
 		WITH_ENDS(a_first_word_that_is_neither_way_is_refused),
-		WITH_ENDS(a_request_waits_in_the_ring_and_wakes_the_agent),
+		WITH_ENDS(a_request_waits_in_the_ring_and_wakes_nobody_before_it_is_late),
+		WITH_ENDS(a_resumed_channel_begins_at_nothing_and_knows_its_way),
 		WITH_ENDS(one_does_not_sleep_over_what_has_arrived),
 		cmocka_unit_test(a_long_console_keeps_its_beginning_and_its_end),
 	};

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_MACHINE_OWN_H
+#define KMODLAB_MACHINE_OWN_H
+/* What a machine is made of: machine.c's, and restore.c's, which makes and continues snapshots. */
+#include "base/proc.h"
+#include "machine/channel.h"
+#include "machine/console.h"
+#include "machine/machine.h"
+#include "machine/qemu.h"
+#include "machine/qmp.h"
+
+struct machine {
+	struct proc qemu;
+	struct console console;
+	struct channel channel;
+	struct qmp qmp;
+	int complaints_fd; /* QEMU's stderr */
+	struct buf complaints;
+	struct hello hello;
+	enum accel accel;
+	uint32_t serial;
+	char *snapshot; /* the one it comes from; NULL: it was booted */
+	bool runs;	/* false: it waits for its first request */
+
+	bool awaiting; /* a request has not been answered yet */
+	int64_t brisk_until_us, nudge_us, nudge_gap_us;
+};
+
+struct machine *machine_new(enum accel accel);
+/* Makes its sockets and channel and starts QEMU with them. 0 or -errno with the sentence set; the machine
+ * is to be closed in both cases. */
+int machine_start(struct machine *m, struct qemu_start *s, bool ring, struct error *err);
+/* As machine_boot, with the file `ram` for memory (-1: memory of QEMU's own). */
+int machine_boot_into(
+	const struct machine_options *o, int ram, struct machine **out, struct error *err);
+
+#endif
