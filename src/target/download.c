@@ -11,6 +11,7 @@
 #include "base/path.h"
 
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -36,6 +37,53 @@ struct transfer {
 	int code;		  /* errno of our own side */
 	char reason[CURL_ERROR_SIZE];
 };
+
+/*
+ * libcurl is loaded when something is to be downloaded. It brings thirty other libraries along, which
+ * would take every `kmodlab run` as long as a module takes in its machine.
+ */
+#define CURL_LIBRARY "libcurl.so.4"
+static struct {
+	bool ready;
+	typeof(curl_global_init) *global_init;
+	typeof(curl_easy_init) *easy_init;
+	typeof(curl_easy_setopt) *setopt;
+	typeof(curl_easy_perform) *perform;
+	typeof(curl_easy_getinfo) *getinfo;
+	typeof(curl_easy_strerror) *strerror;
+	typeof(curl_easy_cleanup) *cleanup;
+} curl;
+
+static int load_curl(struct error *err)
+{
+	const struct {
+		const char *name;
+		void *at;
+	} wanted[] = {{"curl_global_init", &curl.global_init}, {"curl_easy_init", &curl.easy_init},
+		{"curl_easy_setopt", &curl.setopt}, {"curl_easy_perform", &curl.perform},
+		{"curl_easy_getinfo", &curl.getinfo}, {"curl_easy_strerror", &curl.strerror},
+		{"curl_easy_cleanup", &curl.cleanup}};
+	void *library;
+
+	if (curl.ready)
+		return 0;
+	library = dlopen(CURL_LIBRARY, RTLD_NOW);
+	if (!library)
+		return error_set(err, ENOENT,
+			"downloading needs %s, which is not installed: apt-get install libcurl4",
+			CURL_LIBRARY);
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+		void *symbol = dlsym(library, wanted[i].name);
+
+		if (!symbol)
+			return error_set(err, ENOENT, "%s has no %s", CURL_LIBRARY, wanted[i].name);
+		memcpy(wanted[i].at, &symbol, sizeof symbol);
+	}
+	if (curl.global_init(CURL_GLOBAL_DEFAULT))
+		return error_set(err, EIO, "%s cannot be started", CURL_LIBRARY);
+	curl.ready = true;
+	return 0;
+}
 
 bool download_can(const char *url)
 {
@@ -92,33 +140,28 @@ static int on_progress(
 
 static CURL *prepare(struct transfer *t)
 {
-	static bool ready;
-	CURL *c;
+	CURL *c = curl.easy_init();
 
-	if (!ready && curl_global_init(CURL_GLOBAL_DEFAULT))
-		return NULL;
-	ready = true;
-	c = curl_easy_init();
 	if (!c)
 		return NULL;
-	curl_easy_setopt(c, CURLOPT_URL, t->d->url);
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, PROTOCOLS);
-	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
-	curl_easy_setopt(c, CURLOPT_MAXREDIRS, 10L);
-	curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
-	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES);
-	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, SLOW_S);
-	curl_easy_setopt(c, CURLOPT_USERAGENT, "kmodlab/" KMODLAB_VERSION);
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->reason);
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_bytes);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
-	curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
-	curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
-	curl_easy_setopt(c, CURLOPT_XFERINFODATA, t);
-	curl_easy_setopt(c, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)t->at);
+	curl.setopt(c, CURLOPT_URL, t->d->url);
+	curl.setopt(c, CURLOPT_PROTOCOLS_STR, PROTOCOLS);
+	curl.setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	curl.setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
+	curl.setopt(c, CURLOPT_MAXREDIRS, 10L);
+	curl.setopt(c, CURLOPT_FAILONERROR, 1L);
+	curl.setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl.setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+	curl.setopt(c, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES);
+	curl.setopt(c, CURLOPT_LOW_SPEED_TIME, SLOW_S);
+	curl.setopt(c, CURLOPT_USERAGENT, "kmodlab/" KMODLAB_VERSION);
+	curl.setopt(c, CURLOPT_ERRORBUFFER, t->reason);
+	curl.setopt(c, CURLOPT_WRITEFUNCTION, on_bytes);
+	curl.setopt(c, CURLOPT_WRITEDATA, t);
+	curl.setopt(c, CURLOPT_NOPROGRESS, 0L);
+	curl.setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl.setopt(c, CURLOPT_XFERINFODATA, t);
+	curl.setopt(c, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)t->at);
 	return c;
 }
 
@@ -153,7 +196,7 @@ static int meaning(CURLcode code, long status, bool *line)
 static int explain(
 	const struct transfer *t, CURLcode code, long status, int value, struct error *err)
 {
-	const char *reason = *t->reason ? t->reason : curl_easy_strerror(code);
+	const char *reason = *t->reason ? t->reason : curl.strerror(code);
 
 	if (t->code == EINTR)
 		return error_set(err, EINTR, "interrupted");
@@ -196,9 +239,9 @@ static int attempt(struct transfer *t, bool *again, struct error *err)
 		return error_set(err, ENOMEM, "cannot start a download");
 	t->begun = t->at;
 	t->reason[0] = 0;
-	code = curl_easy_perform(c);
-	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_cleanup(c);
+	code = curl.perform(c);
+	curl.getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+	curl.cleanup(c);
 	if (!code)
 		return 0;
 	value = meaning(code, status, &line);
@@ -213,8 +256,8 @@ static int attempt(struct transfer *t, bool *again, struct error *err)
 
 static int fetch(struct transfer *t, struct error *err)
 {
-	int r = -EIO;
-	bool again = true;
+	int r = load_curl(err);
+	bool again = !r;
 
 	for (int i = 0; i < MOST_ATTEMPTS && again; i++)
 		r = attempt(t, &again, err);

@@ -15,7 +15,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <openssl/evp.h>
+#include <nettle/sha2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -74,21 +75,15 @@ void freebsd_sets_free(struct freebsd_sets *sets)
 	*sets = (struct freebsd_sets){0};
 }
 
-static void free_digest(EVP_MD_CTX **digest)
-{
-	EVP_MD_CTX_free(*digest);
-}
-
 /* The SHA-256 of the file `path`. 0 or -errno with the sentence set. */
 static int sum_file(const struct search *s, const char *path, const char *what,
 	char sum[SHA256_TEXT], struct error *err)
 {
-	__attribute__((cleanup(free_digest))) EVP_MD_CTX *digest = EVP_MD_CTX_new();
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	AUTO_FREE unsigned char *chunk = xcalloc(1, CHUNK);
-	unsigned char out[EVP_MAX_MD_SIZE];
+	uint8_t out[SHA256_DIGEST_SIZE];
 	unsigned long long done = 0;
-	unsigned len = 0;
+	struct sha256_ctx digest;
 	struct stat st;
 	ssize_t n;
 
@@ -96,21 +91,20 @@ static int sum_file(const struct search *s, const char *path, const char *what,
 		return error_sys(err, errno, "cannot read %s", path);
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, EINVAL, "%s is not a file", path);
-	if (!digest || !EVP_DigestInit_ex(digest, EVP_sha256(), NULL))
-		return error_set(err, EIO, "libcrypto does not give a SHA-256");
+	sha256_init(&digest);
 	while ((n = read(fd, chunk, CHUNK)) > 0 || (n < 0 && errno == EINTR)) {
 		if (interrupt_pending())
 			return error_set(err, EINTR, "interrupted");
 		if (n < 0)
 			continue;
-		EVP_DigestUpdate(digest, chunk, (size_t)n);
+		sha256_update(&digest, (size_t)n, chunk);
 		done += (unsigned long long)n;
 		s->progress(s->arg, what, done, (unsigned long long)st.st_size);
 	}
 	if (n < 0)
 		return error_sys(err, errno, "cannot read %s", path);
-	EVP_DigestFinal_ex(digest, out, &len);
-	for (unsigned i = 0; i < len && 2 * i + 2 < SHA256_TEXT; i++)
+	sha256_digest(&digest, sizeof out, out);
+	for (size_t i = 0; i < sizeof out; i++)
 		snprintf(sum + 2 * i, 3, "%02x", out[i]);
 	return 0;
 }

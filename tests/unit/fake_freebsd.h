@@ -8,7 +8,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <openssl/sha.h>
+#include <nettle/sha2.h>
 
 #define FAKE_BASE 0xffffffff80200000ULL
 
@@ -131,10 +131,13 @@ static inline void add_sum(struct buf *manifest, const char *folder, const char 
 {
 	AUTO_FREE char *path = xasprintf("%s/%s/%s", home, folder, name);
 	AUTO_BUF struct buf bytes = {0};
-	unsigned char sum[SHA256_DIGEST_LENGTH];
+	struct sha256_ctx digest;
+	uint8_t sum[SHA256_DIGEST_SIZE];
 
 	assert_int_equal(path_read(path, 1 << 20, &bytes), 0);
-	SHA256((unsigned char *)bytes.data, bytes.len, sum);
+	sha256_init(&digest);
+	sha256_update(&digest, bytes.len, (uint8_t *)bytes.data);
+	sha256_digest(&digest, sizeof sum, sum);
 	buf_addf(manifest, "%s\t", name);
 	for (size_t i = 0; i < sizeof sum; i++)
 		buf_addf(manifest, "%02x", sum[i]);
