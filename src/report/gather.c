@@ -95,6 +95,33 @@ static char *without_name(const char *text, const char *name)
 	return buf_take(&out);
 }
 
+/* Takes out of a sentence what differs from one boot to the next: process and processor numbers, and
+ * addresses in the kernel (not small ones: those tell how a pointer was wrong). In place. */
+static void drop_chance(char *text)
+{
+	static const char *const words[] = {"PID: ", "CPU: ", "ffff"};
+	char *to = text;
+
+	for (const char *p = text; *p;) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < sizeof words / sizeof *words && !n; i++)
+			if (!strncmp(p, words[i], strlen(words[i])) &&
+				(p == text || !is_word(p[-1]) ||
+					(p - text > 1 && p[-1] == 'x' && p[-2] == '0')))
+				n = strlen(words[i]);
+		if (!n) {
+			*to++ = *p++;
+			continue;
+		}
+		memmove(to, p, n);
+		to += n;
+		for (p += n; isxdigit((unsigned char)*p); p++)
+			;
+	}
+	*to = 0;
+}
+
 static uint64_t hash(const char *text)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
@@ -129,10 +156,12 @@ static void add(
 	AUTO_FREE char *advice = without_name(f->advice, name);
 	AUTO_FREE char *key = xasprintf("%s %d %s:%u:%u %s\n%s", f->rule, f->severity,
 		f->file ? f->file : "", f->line, f->column, message, advice ? advice : "");
-	uint64_t h = hash(key);
+	uint64_t h;
 	struct group *a;
 	size_t i = 0;
 
+	drop_chance(key);
+	h = hash(key);
 	while (i < g->n && (g->groups[i].hash != h || strcmp(g->groups[i].key, key)))
 		i++;
 	if (i == g->n) {

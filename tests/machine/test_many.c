@@ -30,7 +30,7 @@ static char *without_times(const char *text)
 	regmatch_t m;
 	regex_t time;
 
-	assert_int_equal(regcomp(&time, "[0-9.]+ m?s", REG_EXTENDED), 0);
+	assert_int_equal(regcomp(&time, "[0-9.]+ m?s\\>", REG_EXTENDED), 0);
 	while (!regexec(&time, text, 1, &m, 0)) {
 		buf_addf(&out, "%.*sT", (int)m.rm_so, text);
 		text += m.rm_eo;
