@@ -77,3 +77,22 @@ int archive_read_plain(const char *path, size_t max, struct buf *out, struct err
 		return error_set(err, EINVAL, "%s is compressed, but damaged", path);
 	return 0;
 }
+
+size_t archive_read_head(const char *path, void *bytes, size_t len)
+{
+	struct archive *a = archive_read_new();
+	struct archive_entry *entry;
+	size_t got = 0;
+	la_ssize_t n;
+
+	if (!a)
+		return 0;
+	archive_read_support_filter_all(a);
+	archive_read_support_format_raw(a);
+	if (archive_read_open_filename(a, path, 16384) == ARCHIVE_OK &&
+		archive_read_next_header(a, &entry) == ARCHIVE_OK)
+		while (got < len && (n = archive_read_data(a, (char *)bytes + got, len - got)) > 0)
+			got += (size_t)n;
+	archive_read_free(a);
+	return got;
+}

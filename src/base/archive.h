@@ -10,4 +10,8 @@
  * 0 or -errno with the sentence set. */
 int archive_read_plain(const char *path, size_t max, struct buf *out, struct error *err);
 
+/* Reads the first `len` bytes of what that would read into `bytes`, unpacking no more than it takes;
+ * returns how many there are (0 for a file that cannot be read or is damaged). */
+size_t archive_read_head(const char *path, void *bytes, size_t len);
+
 #endif

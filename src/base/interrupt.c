@@ -4,9 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t came;
+static atomic_int came; /* any thread may take the signal, all ask */
 static int wake[2] = {-1, -1};
 
 static void on_signal(int sig)

@@ -16,13 +16,14 @@ static char *xdg_dir(const char *variable, const char *under_home)
 {
 	const char *base = getenv(variable);
 	const char *home = getenv("HOME");
-	const struct passwd *pw;
+	struct passwd entry, *pw = NULL;
+	char room[4096];
 
 	/* The specification: a relative path in the variable is to be ignored. */
 	if (base && base[0] == '/')
 		return xasprintf("%s/kmodlab", base);
 	if (!home || home[0] != '/') {
-		pw = getpwuid(getuid());
+		getpwuid_r(getuid(), &entry, room, sizeof room, &pw);
 		home = pw && pw->pw_dir[0] == '/' ? pw->pw_dir : "/";
 	}
 	return xasprintf("%s/%s/kmodlab", home, under_home);

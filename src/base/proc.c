@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,6 +34,17 @@ static int place(int want, int at)
 	return want < 0 || dup2(want, at) < 0 ? -1 : 0;
 }
 
+/* Leaves open what is to be kept. Other threads may have opened any number of descriptors. */
+static void keep_only(const struct proc_options *o, int report)
+{
+	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC))
+		for (int fd = 3; fd < 1024; fd++)
+			if (fd != report && !kept(o, fd))
+				fcntl(fd, F_SETFD, FD_CLOEXEC);
+	for (size_t i = 0; i < o->nkeep; i++)
+		fcntl(o->keep[i], F_SETFD, 0);
+}
+
 static void run_child(const struct proc_options *o, const char *file, pid_t parent, int report)
 {
 	int saved;
@@ -51,11 +63,7 @@ static void run_child(const struct proc_options *o, const char *file, pid_t pare
 		goto fail;
 	if (place(o->in, 0) || place(o->out, 1) || place(o->err, 2))
 		goto fail;
-	for (size_t i = 0; i < o->nkeep; i++)
-		fcntl(o->keep[i], F_SETFD, 0);
-	for (int fd = 3; fd < 256; fd++)
-		if (fd != report && !kept(o, fd))
-			fcntl(fd, F_SETFD, FD_CLOEXEC);
+	keep_only(o, report);
 	execv(file, o->argv);
 fail:
 	saved = errno;

@@ -3,7 +3,8 @@
 #define KMODLAB_BASE_PROC_H
 /*
  * Child processes. Every child is killed by the kernel when we die, whatever we die of
- * (PR_SET_PDEATHSIG), and by us when we are interrupted. A child that has children of its own is
+ * (PR_SET_PDEATHSIG), and by us when we are interrupted. "We" is the thread that started it: the kernel
+ * sends that signal when that thread ends, so a thread is to outlive the children it started. A child that has children of its own is
  * to be run in a PID namespace (bubblewrap's --die-with-parent), so that those go with it.
  */
 #include "base/buf.h"

@@ -24,9 +24,12 @@ static void guard(const char *path, int pipe)
 	signal(SIGCHLD, SIG_DFL);
 	prctl(PR_SET_NAME, "kmodlab-guard");
 	/* Nothing else of ours may be held open by a process that outlives us. */
-	for (int fd = 0; fd < 256; fd++)
-		if (fd != pipe)
+	if (dup2(pipe, 0) < 0)
+		_exit(1);
+	if (close_range(1, ~0U, 0))
+		for (int fd = 1; fd < 1024; fd++)
 			close(fd);
+	pipe = 0;
 	while (read(pipe, &c, 1) < 0 && errno == EINTR)
 		;
 	/* What was still writing there may need a moment to die with us. */

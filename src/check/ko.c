@@ -12,6 +12,7 @@
 #include "check/kld.h"
 #include "check/section.h"
 
+#include <pthread.h>
 #include <string.h>
 
 /* No module has this many parameters: more are not listed. */
@@ -220,8 +221,14 @@ static enum ko_kind read_sections(Elf *elf, size_t len, struct ko *ko)
 	return KO_NOT_MODULE;
 }
 
+static void set_elf_version(void)
+{
+	elf_version(EV_CURRENT);
+}
+
 static enum ko_kind read_elf(const unsigned char *bytes, size_t len, struct ko *ko)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	const unsigned char *machine;
 	enum ko_kind kind;
 	bool big;
@@ -238,7 +245,7 @@ static enum ko_kind read_elf(const unsigned char *bytes, size_t len, struct ko *
 	ko->machine = machine_name(machine[big] | (unsigned)machine[!big] << 8, bytes[EI_CLASS]);
 	if (strcmp(ko->machine, "x86_64") || big)
 		return KO_OTHER_ARCH;
-	elf_version(EV_CURRENT);
+	pthread_once(&once, set_elf_version);
 	/* libelf takes it as writable, but writes only when asked to (elf_update). */
 	elf = elf_memory((char *)(uintptr_t)bytes, len);
 	kind = elf ? read_sections(elf, len, ko) : KO_DAMAGED;

@@ -1,129 +1,166 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Finding one of the target's own modules. Linux's are known by their file names. FreeBSD's may declare
- * modules of other names, and several in one file: they are read, those only that have the name in them
- * at all, which a search through the bytes tells soon.
+ * modules of other names, and several in one file: those are found by what stands inside. Each target's
+ * directory is walked once in the life of the program, when the first question about it comes.
  */
 #include "check/own.h"
 
 #include "base/archive.h"
 #include "base/path.h"
+#include "base/walk.h"
 #include "check/ko.h"
 
-#include <fcntl.h>
-#include <fts.h>
+#include <pthread.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #define MODULE_MAX ((size_t)256 << 20) /* bytes in one .ko */
 
-/* The first file among the target's modules that `fits` says yes to. */
-static char *find(
-	const struct target *t, bool (*fits)(const FTSENT *e, const char *name), const char *name)
-{
-	char *roots[] = {t->modules, NULL}, *found = NULL;
-	FTS *tree = t->modules ? fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL) : NULL;
-	FTSENT *e;
+/* What is known of a target's modules. Never freed: targets are few. */
+struct own {
+	struct own *next;
+	char *modules; /* the directory, by which it is known */
+	enum target_os os;
+	struct shelf *shelf;
+};
 
-	while (tree && !found && (e = fts_read(tree)))
-		if (e->fts_info == FTS_F && strstr(e->fts_name, ".ko") && fits(e, name))
-			found = xstrdup(e->fts_path);
-	if (tree)
-		fts_close(tree);
-	return found;
+static bool add(void *arg, const char *path)
+{
+	const struct own *o = arg;
+
+	shelf_add(o->shelf, path, o->os);
+	return true;
 }
 
-static bool has_name(const FTSENT *e, const char *name)
+static struct shelf *shelf_of(const struct target *t)
 {
-	AUTO_FREE char *is = name ? ko_module_name(e->fts_name) : NULL;
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct own *all;
+	struct own *o;
 
-	return !name || !strcmp(is, name);
+	if (!t->modules)
+		return NULL;
+	pthread_mutex_lock(&lock);
+	for (o = all; o; o = o->next)
+		if (!strcmp(o->modules, t->modules) && o->os == t->os)
+			break;
+	if (!o) {
+		o = xcalloc(1, sizeof *o);
+		*o = (struct own){all, xstrdup(t->modules), t->os, shelf_new()};
+		walk_files(t->modules, shelf_takes, add, o);
+		all = o;
+	}
+	pthread_mutex_unlock(&lock);
+	return o->shelf;
 }
 
 /* ---- FreeBSD ---- */
 
-/* Reads the file if the string `word` is in it. */
-static bool read_if_it_says(const char *path, const char *word, struct ko *ko)
-{
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t n = strlen(word) + 1; /* with the NUL that ends it */
-	struct stat st;
-	bool says;
-	void *bytes;
-
-	if (fd < 0 || fstat(fd, &st) || st.st_size <= 0 || (uintmax_t)st.st_size > MODULE_MAX)
-		return false;
-	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (bytes == MAP_FAILED)
-		return false;
-	says = memmem(bytes, (size_t)st.st_size, word, n) != NULL;
-	if (says)
-		ko_read(bytes, (size_t)st.st_size, path, ko);
-	munmap(bytes, (size_t)st.st_size);
-	return says;
-}
-
-static bool declares(const char *path, const char *name)
+static bool declares(const char *path, const void *bytes, size_t len, const char *name)
 {
 	struct ko ko;
 	bool yes;
 
-	if (!read_if_it_says(path, name, &ko))
-		return false;
+	ko_read(bytes, len, path, &ko);
 	yes = ko_declares(&ko, name);
 	ko_free(&ko);
 	return yes;
 }
 
-static bool is_declared_by(const FTSENT *e, const char *name)
-{
-	return declares(e->fts_path, name);
-}
-
-static bool is_defined_by(const FTSENT *e, const char *symbol)
+static bool defines(const char *path, const void *bytes, size_t len, const char *symbol)
 {
 	struct ko ko;
 	bool yes = false;
 
-	if (!read_if_it_says(e->fts_path, symbol, &ko))
-		return false;
+	ko_read(bytes, len, path, &ko);
 	for (size_t i = 0; i < ko.exports.n && !yes; i++)
 		yes = !strcmp(ko.exports.v[i], symbol);
 	ko_free(&ko);
 	return yes;
 }
 
-static char *kld_file(const struct target *t, const char *name)
+/* Whether the kernel itself declares the module `name`. It is asked through a shelf too, one for each
+ * kernel, so that its 30 MB are searched once for each name. */
+static bool kernel_declares(const struct target *t, const char *name)
 {
-	char *found;
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct own *all;
+	struct own *o;
 
-	if (name && declares(t->kernel, name))
-		return NULL;
-	found = find(t, has_name, name);
-	return found || !name ? found : find(t, is_declared_by, name);
+	pthread_mutex_lock(&lock);
+	for (o = all; o && strcmp(o->modules, t->kernel); o = o->next)
+		;
+	if (!o) {
+		o = xcalloc(1, sizeof *o);
+		*o = (struct own){all, xstrdup(t->kernel), t->os, shelf_new()};
+		shelf_add(o->shelf, t->kernel, t->os);
+		all = o;
+	}
+	pthread_mutex_unlock(&lock);
+	return shelf_search(o->shelf, t->os, name, declares) != NULL;
+}
+
+static const char *kld_file(
+	struct shelf *shelf, const struct target *t, const char *name, const char *near)
+{
+	const char *found = shelf_find(shelf, t->os, name, near);
+
+	return found ? found : shelf_search(shelf, t->os, name, declares);
 }
 
 char *own_module_defining(const struct target *t, const char *symbol)
 {
-	return t->os == TARGET_FREEBSD ? find(t, is_defined_by, symbol) : NULL;
+	struct shelf *shelf = t->os == TARGET_FREEBSD ? shelf_of(t) : NULL;
+	const char *found = shelf ? shelf_search(shelf, t->os, symbol, defines) : NULL;
+
+	return found ? xstrdup(found) : NULL;
 }
 
 /* ---- both ---- */
 
+static const char *file_on(
+	struct shelf *shelf, const struct target *t, const char *name, const char *near)
+{
+	if (!shelf)
+		return NULL;
+	return t->os == TARGET_FREEBSD ? kld_file(shelf, t, name, near)
+				       : shelf_find(shelf, t->os, name, near);
+}
+
+char *own_or_given_file(
+	const struct target *t, struct shelf *given, const char *near, const char *name)
+{
+	const char *found;
+
+	if (t->os == TARGET_FREEBSD && kernel_declares(t, name))
+		return NULL;
+	found = file_on(given, t, name, near);
+	if (!found)
+		found = file_on(shelf_of(t), t, name, NULL);
+	return found ? xstrdup(found) : NULL;
+}
+
 char *own_module_file(const struct target *t, const char *name)
 {
-	return t->os == TARGET_FREEBSD ? kld_file(t, name) : find(t, has_name, name);
+	return own_or_given_file(t, NULL, NULL, name);
+}
+
+static bool take_first(void *arg, const char *path)
+{
+	*(char **)arg = xstrdup(path);
+	return false;
 }
 
 char *own_vermagic(const struct target *t)
 {
-	AUTO_FREE char *file = own_module_file(t, NULL);
+	AUTO_FREE char *file = NULL;
 	AUTO_BUF struct buf bytes = {0};
 	char *magic = NULL;
 	struct error err;
 	struct ko ko;
 
+	if (t->modules)
+		walk_files(t->modules, shelf_takes, take_first, &file);
 	if (!file || archive_read_plain(file, MODULE_MAX, &bytes, &err))
 		return NULL;
 	ko_read(bytes.data, bytes.len, file, &ko);

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef KMODLAB_CHECK_OWN_H
 #define KMODLAB_CHECK_OWN_H
-/* The target's own modules: those that its kernel came with. */
+/* The target's own modules: those that its kernel came with. May be asked by several threads. */
+#include "check/shelf.h"
 #include "target/target.h"
 
-/* The file of the target's own module `name` ("snd_hda_intel"; NULL: any of them), or NULL if it has
- * none. FreeBSD's are known by file name and by the modules that they declare; one that is in the kernel
- * itself needs no file, and has none here. Caller frees. */
+/* The file of the target's own module `name` ("snd_hda_intel"), or NULL if it has none. FreeBSD's are
+ * known by file name and by the modules that they declare; one that is in the kernel itself needs no
+ * file, and has none here. Caller frees. */
 char *own_module_file(const struct target *t, const char *name);
+/* The same, but looked for among the modules in `given` first (NULL: none were given), nearest to the
+ * file `near` if there are several. Caller frees. */
+char *own_or_given_file(
+	const struct target *t, struct shelf *given, const char *near, const char *name);
 /* The file of the own module that has the symbol `symbol` for others, or NULL. FreeBSD only. Caller
  * frees. */
 char *own_module_defining(const struct target *t, const char *symbol);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cli/cli.h"
 
-#include "base/interrupt.h"
-#include "base/path.h"
-#include "report/json.h"
-#include "report/terminal.h"
-#include "trial/trial.h"
+#include "cli/plan.h"
+#include "cli/show.h"
+#include "trial/many.h"
 
-#include <errno.h>
 #include <getopt.h>
+#include <sched.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char help[] =
@@ -16,9 +15,13 @@ static const char help[] =
 	"Builds the module in DIR with its own Makefile (or takes the finished FILE.ko), loads it\n"
 	"into a real kernel in a throwaway virtual machine, unloads it, and says what it found.\n"
 	"DIR is the module's directory, or one that holds it in linux/, freebsd/ or both: then it\n"
-	"runs on both. What stands after -- are the module's parameters (FreeBSD: tunables).\n\n"
-	"  -t, --target NAME      the kernel to test on; may be repeated (default: the one that was\n"
-	"                         added first for each system; see kmodlab target list)\n"
+	"runs on both. Any other DIR stands for all the .ko files below it, a kernel's lib/modules\n"
+	"for one. What stands after -- are the modules' parameters (FreeBSD: tunables).\n\n"
+	"  -t, --target NAME      the kernel to test on, or a pattern: 'debian:*', all; may be\n"
+	"                         repeated (default: the one that was added first for each\n"
+	"                         system; see kmodlab target list)\n"
+	"  -j, --jobs N           trials at a time (default: as many as there are processors)\n"
+	"  -v, --verbose          tell each trial's story, also when there are many\n"
 	"      --json             report for programs, on standard output\n"
 	"      --strict           a warning fails the trial too\n"
 	"      --require          a system without a target is an error (otherwise it is skipped)\n"
@@ -50,6 +53,8 @@ enum {
 
 static const struct option options[] = {
 	{"target", required_argument, NULL, 't'},
+	{"jobs", required_argument, NULL, 'j'},
+	{"verbose", no_argument, NULL, 'v'},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"require", no_argument, NULL, OPT_REQUIRE},
@@ -68,7 +73,8 @@ static const struct option options[] = {
 struct request {
 	struct trial_options trial;
 	struct strv targets;
-	bool json, console, require;
+	unsigned jobs;
+	bool json, console, require, verbose;
 	char **paths;
 	size_t npaths;
 };
@@ -105,10 +111,17 @@ static int take_options(int argc, char **argv, struct request *q)
 	int c;
 
 	/* "--" ends our options and begins the module's parameters. */
-	while (ok && (c = getopt_long(argc, argv, "t:h", options, NULL)) != -1) {
+	while (ok && (c = getopt_long(argc, argv, "t:j:vh", options, NULL)) != -1) {
 		switch (c) {
 		case 't':
 			strv_add(&q->targets, optarg);
+			break;
+		case 'j':
+			ok = cli_number(optarg, 1, 1024, &n);
+			q->jobs = (unsigned)n;
+			break;
+		case 'v':
+			q->verbose = true;
 			break;
 		case OPT_JSON:
 			q->json = true;
@@ -160,166 +173,47 @@ static int take_options(int argc, char **argv, struct request *q)
 	return EXIT_PASSED;
 }
 
-/* One trial to come. */
-struct planned {
-	char *path;
-	enum target_os os;
-	const struct target *target; /* NULL: there is none for the system */
-};
-
-struct plan {
-	struct planned *items;
-	size_t n;
-};
-
-static void plan_add(struct plan *p, char *path, enum target_os os, const struct target *target)
+/* Processors that this process may use. */
+static unsigned processors(void)
 {
-	*ARRAY_ADD(p->items, p->n) = (struct planned){path, os, target};
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof set, &set) ? 1 : (unsigned)CPU_COUNT(&set);
 }
 
-/* The target to use when none was named: the oldest for the system. */
-static const struct target *default_target(const struct targets *all, enum target_os os)
+static char *why_skipped(enum target_os os)
 {
-	for (size_t i = 0; i < all->n; i++)
-		if (all->items[i].os == os)
-			return &all->items[i];
-	return NULL;
+	return xasprintf("there is no %s target; add one with: %s", target_os_name(os),
+		plan_add_command(os));
 }
 
-static const char *add_command(enum target_os os)
+static int run_all(const struct request *q, const struct plan *p)
 {
-	return os == TARGET_FREEBSD ? "kmodlab target add freebsd:14.3"
-				    : "kmodlab target add debian:bookworm";
-}
-
-/* Plans the trials of one path. EXIT_PASSED or an exit status. */
-static int plan_path(struct plan *p, char *path, const struct request *q, const struct targets *all)
-{
-	static const enum target_os systems[] = {TARGET_LINUX, TARGET_FREEBSD};
-	bool is_for[2], planned = false;
+	AUTO_FREE struct many_item *items = xcalloc(p->n, sizeof *items);
+	AUTO_FREE char *no_linux = why_skipped(TARGET_LINUX);
+	AUTO_FREE char *no_freebsd = why_skipped(TARGET_FREEBSD);
+	struct many_options o = {.trial = q->trial, .jobs = q->jobs, .items = items, .n = p->n};
+	enum show_kind kind = q->json		  ? SHOW_JSON
+		: plan_is_table(p) && !q->verbose ? SHOW_TABLE
+						  : SHOW_STORIES;
+	struct show *show = show_new(kind, p, q->console);
 	struct error err;
+	int status, r;
 
-	if (!path_is_file(path) && !path_is_dir(path))
-		return cli_fail(EXIT_USAGE, "there is no directory or file %s", path);
-	for (size_t i = 0; i < 2; i++) {
-		is_for[i] = trial_is_for(path, systems[i]);
-		if (is_for[i] && !q->targets.n)
-			plan_add(p, path, systems[i], default_target(all, systems[i]));
+	for (size_t i = 0; i < p->n; i++) {
+		const struct plan_column *c = &p->columns[p->items[i].column];
+
+		items[i] = (struct many_item){.path = p->rows[p->items[i].row].path,
+			.target = c->target,
+			.os = c->os,
+			.why = c->os == TARGET_FREEBSD ? no_freebsd : no_linux};
 	}
-	if (!is_for[0] && !is_for[1]) {
-		free(trial_source_dir(path, TARGET_LINUX, &err));
-		return cli_fail(EXIT_USAGE,
-			"%s; nor that of a FreeBSD one, whose Makefile includes bsd.kmod.mk",
-			err.text);
-	}
-	for (size_t i = 0; i < q->targets.n; i++) {
-		const struct target *t = target_find(all, q->targets.v[i], &err);
-
-		if (!t)
-			return cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text);
-		/* A finished .ko goes where it was sent, to be told what it is there. */
-		if (!is_for[t->os] && path_is_dir(path))
-			continue;
-		plan_add(p, path, t->os, t);
-		planned = true;
-	}
-	if (q->targets.n && !planned)
-		return cli_fail(EXIT_USAGE, "%s has no source for the system of the target %s (%s)",
-			path, q->targets.v[0],
-			target_os_name(is_for[0] ? TARGET_FREEBSD : TARGET_LINUX));
-	return EXIT_PASSED;
-}
-
-/* Plans all trials, and refuses what can be seen to be wrong before anything is begun. */
-static int make_plan(struct plan *p, const struct request *q, const struct targets *all)
-{
-	size_t runnable = 0;
-	int status = EXIT_PASSED;
-
-	for (char *const *word = q->trial.params; word && *word; word++)
-		if (!**word || **word == '=' || strpbrk(*word, "\"\n"))
-			return cli_fail(EXIT_USAGE,
-				"the parameter '%s' cannot be passed to a kernel: it is to be name=value, "
-				"without double quotes or newlines",
-				*word);
-	if (!q->npaths)
-		return cli_fail(EXIT_USAGE,
-			"run what? Give a module's directory or a .ko file; see kmodlab run --help");
-	for (size_t i = 0; i < q->npaths && status == EXIT_PASSED; i++)
-		status = plan_path(p, q->paths[i], q, all);
-	for (size_t i = 0; i < p->n && status == EXIT_PASSED; i++) {
-		runnable += p->items[i].target != NULL;
-		if (!p->items[i].target && q->require)
-			return cli_fail(EXIT_INFRASTRUCTURE,
-				"there is no %s target to test %s on; add one with: %s",
-				target_os_name(p->items[i].os), p->items[i].path,
-				add_command(p->items[i].os));
-	}
-	if (status == EXIT_PASSED && !runnable)
-		return cli_fail(EXIT_INFRASTRUCTURE,
-			"there is no target to test on yet; add one with: %s",
-			add_command(p->items[0].os));
-	return status;
-}
-
-static int status_of(const struct trial *trials, size_t n)
-{
-	int status = EXIT_PASSED;
-
-	for (size_t i = 0; i < n; i++) {
-		if (trials[i].verdict == VERDICT_INFRASTRUCTURE)
-			return EXIT_INFRASTRUCTURE;
-		if (trials[i].verdict == VERDICT_FAIL)
-			status = EXIT_FOUND;
-	}
-	return status;
-}
-
-static void run_one(struct request *q, const struct planned *p, struct trial *t)
-{
-	AUTO_FREE char *why = NULL;
-
-	q->trial.path = p->path;
-	q->trial.target = p->target;
-	if (p->target) {
-		trial_run(&q->trial, t);
-		return;
-	}
-	why = xasprintf("there is no %s target; add one with: %s", target_os_name(p->os),
-		add_command(p->os));
-	trial_skip(&q->trial, p->os, why, t);
-}
-
-static int run_all(struct request *q, const struct plan *p)
-{
-	struct trial *trials = xcalloc(p->n, sizeof *trials);
-	struct terminal term;
-	size_t done = 0;
-	int status;
-
-	terminal_setup(&term, stdout);
-	term.console = q->console;
-	if (!q->json) {
-		q->trial.watch = terminal_watch;
-		q->trial.arg = &term;
-	}
-	while (done < p->n && !interrupt_pending()) {
-		if (done && !q->json)
-			putchar('\n');
-		run_one(q, &p->items[done], &trials[done]);
-		if (!q->json)
-			terminal_finish(&term, &trials[done]);
-		done++;
-	}
-	if (q->json && !interrupt_pending())
-		json_write(stdout, trials, done);
-	else if (!q->json && p->n > 1)
-		terminal_summary(&term, trials, done);
-	status = status_of(trials, done);
-	for (size_t i = 0; i < done; i++)
-		trial_free(&trials[i]);
-	free(trials);
-	return status;
+	o.trial.given = p->given;
+	show_attach(show, &o);
+	r = many_run(&o, &err);
+	status = show_end(show);
+	show_free(show);
+	return r ? cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text) : status;
 }
 
 int run_main(int argc, char **argv)
@@ -328,7 +222,8 @@ int run_main(int argc, char **argv)
 				    .call_timeout_ms = 30000,
 				    .boot_timeout_ms = 120000,
 				    .memory_mib = 256,
-				    .cpus = 2}};
+				    .cpus = 2},
+		.jobs = processors()};
 	struct targets all = {0};
 	struct plan plan = {0};
 	struct error err;
@@ -347,10 +242,16 @@ int run_main(int argc, char **argv)
 	if (status == EXIT_PASSED && targets_load(&all, &err))
 		status = cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text);
 	if (status == EXIT_PASSED)
-		status = make_plan(&plan, &q, &all);
+		status = plan_make(&plan,
+			&(struct plan_request){.paths = q.paths,
+				.npaths = q.npaths,
+				.targets = &q.targets,
+				.params = q.trial.params,
+				.require = q.require},
+			&all);
 	if (status == EXIT_PASSED)
 		status = run_all(&q, &plan);
-	free(plan.items);
+	plan_free(&plan);
 	targets_free(&all);
 	strv_free(&q.targets);
 	return status < 0 ? EXIT_PASSED : status;

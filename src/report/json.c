@@ -102,6 +102,11 @@ static struct json_object *trial_json(const struct trial *t)
 	put_ms(o, "ms", t->took_us);
 	put(o, "accelerator", t->machine_release ? accel_name(t->accel) : NULL);
 	put(o, "machine_release", t->machine_release);
+	json_object_object_add(o, "restored", json_object_new_boolean(t->restored));
+	put(o, "note", t->note);
+	json_object_object_add(o, "retried", json_object_new_boolean(t->retried != NULL));
+	if (t->retried)
+		put(o, "retried_because", t->retried);
 	for (size_t i = 0; i < t->nsteps; i++)
 		json_object_array_add(steps, step_json(t, &t->steps[i]));
 	json_object_object_add(o, "steps", steps);
@@ -127,27 +132,56 @@ static int64_t own_cpu_us(void)
 		use.ru_utime.tv_usec + use.ru_stime.tv_usec;
 }
 
-int json_write(FILE *out, const struct trial *trials, size_t n)
+/* `text`, which has no newline inside a string, a level deeper than it was made. */
+static void put_deeper(FILE *out, const char *text)
 {
-	struct json_object *all = json_object_new_object(), *list = json_object_new_array();
-	size_t counts[VERDICTS] = {0};
-	const char *text;
-	int r;
+	while (*text) {
+		size_t len = strcspn(text, "\n");
 
-	put(all, "kmodlab", KMODLAB_VERSION);
-	for (size_t i = 0; i < n; i++) {
-		counts[trials[i].verdict]++;
-		json_object_array_add(list, trial_json(&trials[i]));
+		fprintf(out, "    %.*s", (int)len, text);
+		text += len;
+		if (*text)
+			fputc(*text++, out);
 	}
-	json_object_object_add(all, "trials", list);
-	put_int(all, "passed", (int64_t)counts[VERDICT_PASS]);
-	put_int(all, "failed", (int64_t)counts[VERDICT_FAIL]);
-	put_int(all, "errors", (int64_t)counts[VERDICT_INFRASTRUCTURE]);
-	put_int(all, "skipped", (int64_t)counts[VERDICT_SKIPPED]);
-	put_ms(all, "own_cpu_ms", own_cpu_us());
-	text = json_object_to_json_string_ext(all,
+}
+
+static const char *text_of(struct json_object *o)
+{
+	return json_object_to_json_string_ext(o,
 		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
-	r = fputs(text, out) < 0 || fputc('\n', out) < 0 || fflush(out) ? -EIO : 0;
-	json_object_put(all);
-	return r;
+}
+
+void json_begin(struct json *j, FILE *out)
+{
+	*j = (struct json){.out = out};
+	fprintf(out, "{\n  \"kmodlab\": \"%s\",\n  \"trials\": [", KMODLAB_VERSION);
+}
+
+void json_trial(struct json *j, const struct trial *t)
+{
+	struct json_object *o = trial_json(t);
+
+	fputs(j->n++ ? ",\n" : "\n", j->out);
+	put_deeper(j->out, text_of(o));
+	json_object_put(o);
+	j->counts[t->verdict]++;
+}
+
+int json_end(struct json *j, bool interrupted)
+{
+	struct json_object *o = json_object_new_object();
+	const char *text;
+
+	put_int(o, "passed", (int64_t)j->counts[VERDICT_PASS]);
+	put_int(o, "failed", (int64_t)j->counts[VERDICT_FAIL]);
+	put_int(o, "errors", (int64_t)j->counts[VERDICT_INFRASTRUCTURE]);
+	put_int(o, "skipped", (int64_t)j->counts[VERDICT_SKIPPED]);
+	put_ms(o, "own_cpu_ms", own_cpu_us());
+	if (interrupted)
+		json_object_object_add(o, "interrupted", json_object_new_boolean(true));
+	text = text_of(o);
+	/* What stands after its opening brace ends the object that json_begin began. */
+	fprintf(j->out, "%s],%s\n", j->n ? "\n  " : "", text + 1);
+	json_object_put(o);
+	return fflush(j->out) || ferror(j->out) ? -EIO : 0;
 }

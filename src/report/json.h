@@ -1,12 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef KMODLAB_REPORT_JSON_H
 #define KMODLAB_REPORT_JSON_H
-/* Trials for programs. The fields are described in kmodlab(1); they are only ever added to. */
+/*
+ * Trials for programs: one JSON object, written as the trials come, so that thousands need no memory. The
+ * fields are described in kmodlab(1); they are only ever added to.
+ */
 #include "trial/trial.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
-/* Writes one JSON object with all the trials. 0, or -EIO when `out` could not be written. */
-int json_write(FILE *out, const struct trial *trials, size_t n);
+struct json {
+	FILE *out;
+	size_t n;
+	size_t counts[VERDICTS];
+};
+
+void json_begin(struct json *j, FILE *out);
+void json_trial(struct json *j, const struct trial *t);
+/* Writes the counts and ends the object; `interrupted` says that trials are missing. 0, or -EIO when `out`
+ * could not be written. */
+int json_end(struct json *j, bool interrupted);
 
 #endif

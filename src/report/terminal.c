@@ -6,16 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RED	"31"
-#define GREEN	"32"
-#define YELLOW	"33"
-#define MAGENTA "35"
-#define BOLD	"1"
-#define DIM	"2"
-
 /* More lines of one stage than this are shown by their beginning and end. */
-#define LOG_SHOWN     60
-#define LOG_ENDS      25
+#define LOG_SHOWN 60
+#define LOG_ENDS  25
+/* Of a long excerpt, so much is its end: a sixth. */
 #define EXCERPT_SHOWN 60
 
 void terminal_setup(struct terminal *term, FILE *out)
@@ -23,12 +17,14 @@ void terminal_setup(struct terminal *term, FILE *out)
 	const char *no_color = getenv("NO_COLOR"), *kind = getenv("TERM");
 	bool terminal = isatty(fileno(out));
 
-	*term = (struct terminal){.out = out};
+	*term = (struct terminal){.out = out, .excerpt = EXCERPT_SHOWN};
+	if (!getcwd(term->cwd, sizeof term->cwd))
+		term->cwd[0] = 0;
 	term->live = terminal && kind && strcmp(kind, "dumb");
 	term->colour = term->live && !(no_color && *no_color);
 }
 
-static void paint(struct terminal *term, const char *code, const char *text)
+void terminal_paint(struct terminal *term, const char *code, const char *text)
 {
 	if (term->colour && *code)
 		fprintf(term->out, "\033[%sm%s\033[0m", code, text);
@@ -81,12 +77,12 @@ static void show_record(struct terminal *term, const struct record *r)
 		if (first) {
 			AUTO_FREE char *padded = xasprintf("%-8s", label);
 
-			paint(term, level_colour(r), padded);
+			terminal_paint(term, level_colour(r), padded);
 		} else {
 			fputs("        ", term->out);
 		}
 		fputc(' ', term->out);
-		paint(term, r->origin == ORIGIN_MODULE ? "" : DIM, one);
+		terminal_paint(term, r->origin == ORIGIN_MODULE ? "" : DIM, one);
 		fputc('\n', term->out);
 		line = end ? end + 1 : NULL;
 	}
@@ -105,7 +101,7 @@ static void show_log(struct terminal *term, const struct trial *t, size_t call)
 				xasprintf("             … %zu lines left out (--json has them) …\n",
 					to - from - 2 * LOG_ENDS);
 
-			paint(term, DIM, left);
+			terminal_paint(term, DIM, left);
 			i = to - LOG_ENDS;
 		}
 		show_record(term, &t->run.log[i]);
@@ -118,7 +114,7 @@ static void begin(struct terminal *term, const struct trial *t)
 	if (term->began)
 		return;
 	term->began = true;
-	paint(term, BOLD, t->name);
+	terminal_paint(term, BOLD, t->name);
 	if (t->target)
 		fprintf(term->out, "  on %s (%s %s, %s)\n", t->target->name,
 			target_os_name(t->target->os), t->target->release, t->target->arch);
@@ -135,36 +131,63 @@ static const char *step_note(const struct trial *t, const struct step *s)
 	return s->ok ? "" : "  failed";
 }
 
+/* Says that the machine failed and all that it did was forgotten; once. */
+static void note_retry(struct terminal *term, const struct trial *t)
+{
+	AUTO_FREE char *note = NULL;
+
+	if (!t->retried || term->noted)
+		return;
+	term->noted = true;
+	if (term->steps > t->nsteps)
+		term->steps = t->nsteps;
+	term->shown = 0;
+	clear_live(term);
+	note = xasprintf("  retried  in another machine: %s\n", t->retried);
+	terminal_paint(term, DIM, note);
+}
+
+static void show_step(struct terminal *term, const struct trial *t, const struct step *s)
+{
+	if (s->stage >= STAGE_BOOT)
+		note_retry(term, t);
+	clear_live(term);
+	fprintf(term->out, "  ");
+	terminal_paint(term, s->ok ? "" : RED, stage_name(s->stage));
+	fprintf(term->out, "%*s%7.3f s  %s", 8 - (int)strlen(stage_name(s->stage)), "",
+		(double)s->took_us / 1e6, s->what);
+	if (s->stage == STAGE_BOOT)
+		fprintf(term->out, "under %s", accel_name(t->accel));
+	terminal_paint(term, s->ok ? DIM : RED, step_note(t, s));
+	fputc('\n', term->out);
+	if (s->stage == STAGE_LOAD || s->stage == STAGE_UNLOAD)
+		show_log(term, t, s->call);
+}
+
+/* Shows the steps that were not shown yet. */
+static void catch_up(struct terminal *term, const struct trial *t)
+{
+	begin(term, t);
+	while (term->steps < t->nsteps)
+		show_step(term, t, &t->steps[term->steps++]);
+}
+
 void terminal_watch(void *arg, const struct trial *t, enum stage stage, const struct step *done)
 {
 	struct terminal *term = arg;
 
-	begin(term, t);
-	if (!done) {
-		if (term->live) {
-			fprintf(term->out, "\r\033[K  %-8s…", stage_name(stage));
-			fflush(term->out);
-		}
-		return;
-	}
-	clear_live(term);
-	fprintf(term->out, "  ");
-	paint(term, done->ok ? "" : RED, stage_name(stage));
-	fprintf(term->out, "%*s%7.3f s  %s", 8 - (int)strlen(stage_name(stage)), "",
-		(double)done->took_us / 1e6, done->what);
-	if (stage == STAGE_BOOT)
-		fprintf(term->out, "under %s", accel_name(t->accel));
-	paint(term, done->ok ? DIM : RED, step_note(t, done));
-	fputc('\n', term->out);
-	if (stage == STAGE_LOAD || stage == STAGE_UNLOAD)
-		show_log(term, t, done->call);
+	if (t->retried && term->steps > t->nsteps)
+		note_retry(term, t);
+	catch_up(term, t);
+	if (!done && term->live)
+		fprintf(term->out, "\r\033[K  %-8s…", stage_name(stage));
 	fflush(term->out);
 }
 
 /* `text`, each line behind `margin`; the middle of a long one left out. */
 static void show_excerpt(struct terminal *term, const char *text, const char *margin)
 {
-	size_t lines = 0, at = 0;
+	size_t lines = 0, at = 0, end = term->excerpt / 6;
 
 	for (const char *p = text; (p = strchr(p, '\n')); p++)
 		lines++;
@@ -172,37 +195,33 @@ static void show_excerpt(struct terminal *term, const char *text, const char *ma
 		size_t len = strcspn(p, "\n");
 		AUTO_FREE char *one = xasprintf("%s%.*s\n", margin, (int)len, p);
 
-		if (lines <= EXCERPT_SHOWN || at < EXCERPT_SHOWN - 10 || at >= lines - 10)
-			paint(term, DIM, one);
-		else if (at == EXCERPT_SHOWN - 10)
+		if (lines <= term->excerpt || at < term->excerpt - end || at >= lines - end)
+			terminal_paint(term, DIM, one);
+		else if (at == term->excerpt - end)
 			fprintf(term->out, "%s…\n", margin);
 		p += len + (p[len] == '\n');
 	}
 }
 
 /* A file as the user would name it: relative where it is below the current directory. */
-static const char *short_file(const char *file)
+static const char *short_file(const struct terminal *term, const char *file)
 {
-	static char cwd[4096];
-	size_t len;
+	size_t len = strlen(term->cwd);
 
-	if (!cwd[0] && !getcwd(cwd, sizeof cwd))
-		return file;
-	len = strlen(cwd);
-	return !strncmp(file, cwd, len) && file[len] == '/' ? file + len + 1 : file;
+	return len && !strncmp(file, term->cwd, len) && file[len] == '/' ? file + len + 1 : file;
 }
 
-static void show_finding(struct terminal *term, const struct finding *f)
+void terminal_finding(struct terminal *term, const struct finding *f)
 {
 	const char *colour = f->severity == SEVERITY_ERROR ? RED
 		: f->severity == SEVERITY_WARNING	   ? YELLOW
 							   : "";
 
 	fputs("  ", term->out);
-	paint(term, colour, severity_name(f->severity));
+	terminal_paint(term, colour, severity_name(f->severity));
 	fputs(": ", term->out);
 	if (f->file) {
-		fputs(short_file(f->file), term->out);
+		fputs(short_file(term, f->file), term->out);
 		if (f->line)
 			fprintf(term->out, ":%u", f->line);
 		if (f->column)
@@ -211,7 +230,7 @@ static void show_finding(struct terminal *term, const struct finding *f)
 	}
 	fprintf(term->out, "%s ", f->message);
 	AUTO_FREE char *rule = xasprintf("[%s]\n", f->rule);
-	paint(term, DIM, rule);
+	terminal_paint(term, DIM, rule);
 	if (f->excerpt)
 		show_excerpt(term, f->excerpt, "    | ");
 	if (f->advice)
@@ -223,16 +242,18 @@ void terminal_finish(struct terminal *term, const struct trial *t)
 	AUTO_FREE char *verdict = NULL;
 	bool died = t->run.end != RUN_DONE;
 
-	begin(term, t);
+	catch_up(term, t);
+	if (t->retried)
+		note_retry(term, t);
 	clear_live(term);
 	if (t->run.ncalls)
 		show_log(term, t, t->run.ncalls);
 	for (size_t i = 0; i < t->findings.n; i++)
-		show_finding(term, &t->findings.items[i]);
+		terminal_finding(term, &t->findings.items[i]);
 	if (t->note) {
 		AUTO_FREE char *note = xasprintf("  note: %s\n", t->note);
 
-		paint(term, DIM, note);
+		terminal_paint(term, DIM, note);
 	}
 	if (t->run.console && *t->run.console && (term->console || (died && !t->run.nlog))) {
 		fputs("  console:\n", term->out);
@@ -240,18 +261,18 @@ void terminal_finish(struct terminal *term, const struct trial *t)
 	}
 	switch (t->verdict) {
 	case VERDICT_PASS:
-		paint(term, BOLD ";" GREEN, "PASS");
+		terminal_paint(term, BOLD ";" GREEN, "PASS");
 		break;
 	case VERDICT_FAIL:
 		verdict = xasprintf("FAIL (%s)", trial_verdict_name(t));
-		paint(term, BOLD ";" RED, verdict);
+		terminal_paint(term, BOLD ";" RED, verdict);
 		break;
 	case VERDICT_SKIPPED:
-		paint(term, BOLD ";" YELLOW, "SKIPPED");
+		terminal_paint(term, BOLD ";" YELLOW, "SKIPPED");
 		fprintf(term->out, "  %s\n", t->error.text);
 		goto shown;
 	case VERDICT_INFRASTRUCTURE:
-		paint(term, BOLD ";" MAGENTA, "ERROR");
+		terminal_paint(term, BOLD ";" MAGENTA, "ERROR");
 		fprintf(term->out, " (not the module's doing): %s", t->error.text);
 		break;
 	}
@@ -259,17 +280,14 @@ void terminal_finish(struct terminal *term, const struct trial *t)
 		(double)t->took_us / 1e6);
 shown:
 	fflush(term->out);
-	term->shown = 0;
-	term->began = false;
+	term->shown = term->steps = 0;
+	term->began = term->noted = false;
 }
 
-void terminal_summary(struct terminal *term, const struct trial *trials, size_t n)
+void terminal_summary(struct terminal *term, const size_t counts[VERDICTS], int64_t took_us)
 {
-	size_t counts[VERDICTS] = {0};
-
-	for (size_t i = 0; i < n; i++)
-		counts[trials[i].verdict]++;
-	fprintf(term->out, "\n%zu passed, %zu failed, %zu in error, %zu skipped\n",
+	fprintf(term->out, "\n%zu passed, %zu failed, %zu in error, %zu skipped in %.1f s\n",
 		counts[VERDICT_PASS], counts[VERDICT_FAIL], counts[VERDICT_INFRASTRUCTURE],
-		counts[VERDICT_SKIPPED]);
+		counts[VERDICT_SKIPPED], (double)took_us / 1e6);
+	fflush(term->out);
 }

@@ -18,6 +18,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
@@ -464,4 +465,64 @@ void target_add_drop(struct target_addition *a)
 	free(a->staging);
 	free(a->final);
 	free(a);
+}
+
+/* ---- choosing several ---- */
+
+static const struct target *exactly(const struct targets *all, const char *name)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (!strcmp(all->items[i].name, name))
+			return &all->items[i];
+	return NULL;
+}
+
+static void choose(struct target_choices *to, const struct target *t, bool by_pattern)
+{
+	for (size_t i = 0; i < to->n; i++)
+		if (to->items[i].target == t) {
+			to->items[i].by_pattern &= by_pattern;
+			return;
+		}
+	*ARRAY_ADD(to->items, to->n) = (struct target_choice){t, by_pattern};
+}
+
+static int nothing_fits(const struct targets *all, const char *typed, struct error *err)
+{
+	AUTO_BUF struct buf names = {0};
+
+	for (size_t i = 0; i < all->n; i++)
+		buf_addf(&names, "%s%s", i ? ", " : "", all->items[i].name);
+	if (!all->n)
+		return error_set(err, ENOENT,
+			"there is no target to test on yet; add one with: kmodlab target add "
+			"debian:bookworm");
+	return error_set(
+		err, ENOENT, "no target fits the pattern \"%s\"; there is %s", typed, names.data);
+}
+
+int target_choose(
+	const struct targets *all, const char *typed, struct target_choices *to, struct error *err)
+{
+	bool is_all = !strcmp(typed, "all"), any = false;
+	const struct target *t;
+
+	/* The name of a directory's target may itself have such characters. */
+	if ((!is_all && !strpbrk(typed, "*?[")) || exactly(all, typed)) {
+		t = target_find(all, typed, err);
+		if (!t)
+			return -ENOENT;
+		choose(to, t, false);
+		return 0;
+	}
+	for (size_t i = 0; i < all->n; i++) {
+		if (!is_all && fnmatch(typed, all->items[i].name, 0))
+			continue;
+		t = target_find(all, all->items[i].name, err);
+		if (!t)
+			return -EINVAL;
+		choose(to, t, true);
+		any = true;
+	}
+	return any ? 0 : nothing_fits(all, typed, err);
 }

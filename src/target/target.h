@@ -108,6 +108,21 @@ const struct target *target_look_up(
 	const struct targets *all, const char *typed, struct error *err);
 /* The same for somebody who wants to use it: also NULL if its kernel or build tree is gone. */
 const struct target *target_find(const struct targets *all, const char *typed, struct error *err);
+/* Targets that were chosen, in the order of their first mention. */
+struct target_choice {
+	const struct target *target; /* belongs to the struct targets */
+	bool by_pattern; /* it was only ever meant by a pattern, not called by its name */
+};
+struct target_choices {
+	struct target_choice *items; /* to be freed */
+	size_t n;
+};
+/* Adds what the user typed: the name of one, as for target_find, or a pattern as the shell has them,
+ * with * ? [ ("debian:*"; a * goes over slashes), or "all". Those that a pattern means come in the
+ * registry's order; none is added twice. 0, or -errno with the sentence set: -ENOENT when nothing is
+ * meant, else as target_find. */
+int target_choose(
+	const struct targets *all, const char *typed, struct target_choices *to, struct error *err);
 /* Removes the files and the registration, damaged or not; -ENOENT if there is none. */
 int target_remove(const char *name, struct error *err);
 /* The file that describes the target. Caller frees. */

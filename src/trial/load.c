@@ -53,7 +53,7 @@ static int support(struct trial *t, const char *dependency, struct error *err)
 
 	if (has_module(t, name) || t->nsupporting >= SUPPORT_MAX)
 		return 0;
-	path = own_module_file(t->target, name);
+	path = own_or_given_file(t->target, t->given, t->source, name);
 	if (!path)
 		return 0;
 	r = archive_read_plain(path, MODULE_MAX, &bytes, err);
@@ -443,6 +443,7 @@ static int open_machine(
 		r = machine_restore(&mo, m, err);
 		if (r != -ENOTSUP)
 			return r;
+		free(t->note);
 		t->note = xasprintf("every trial boots anew: %s", err->text);
 	}
 	for (size_t i = 0; i < t->modules.n; i++) {

@@ -3,14 +3,18 @@
 
 #include "base/archive.h"
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/path.h"
 #include "check/order.h"
 #include "judge/judge.h"
 #include "trial/load.h"
 
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MODULE_MAX ((size_t)256 << 20)
 
@@ -60,24 +64,48 @@ char *trial_source_dir(const char *dir, enum target_os os, struct error *err)
 	return NULL;
 }
 
-bool trial_is_for(const char *path, enum target_os os)
+/* The system of a .ko. There may be thousands to ask this about, so nothing is unpacked for it: FreeBSD's
+ * linker says in the ELF header whose it is, and only a file that is not compressed and does not say
+ * is read. */
+static enum target_os system_of(const char *path)
 {
+	unsigned char head[EI_NIDENT], raw[sizeof head];
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 	AUTO_BUF struct buf bytes = {0};
-	AUTO_FREE char *dir = NULL;
 	enum ko_kind kind;
-	struct error err;
 	struct ko ko;
 
-	if (path_is_dir(path)) {
-		dir = trial_source_dir(path, os, &err);
-		return dir != NULL;
-	}
-	if (archive_read_plain(path, MODULE_MAX, &bytes, &err))
-		return os == TARGET_LINUX;
+	if (archive_read_head(path, head, sizeof head) < sizeof head ||
+		memcmp(head, ELFMAG, SELFMAG))
+		return TARGET_LINUX;
+	if (head[EI_OSABI] == ELFOSABI_FREEBSD)
+		return TARGET_FREEBSD;
+	if (fd < 0 || read(fd, raw, sizeof raw) != sizeof raw || memcmp(raw, head, sizeof raw) ||
+		path_read(path, MODULE_MAX, &bytes))
+		return TARGET_LINUX;
 	ko_read(bytes.data, bytes.len, path, &ko);
 	kind = ko.kind;
 	ko_free(&ko);
-	return (kind == KO_FREEBSD) == (os == TARGET_FREEBSD);
+	return kind == KO_FREEBSD ? TARGET_FREEBSD : TARGET_LINUX;
+}
+
+bool trial_is_for(const char *path, enum target_os os)
+{
+	AUTO_FREE char *dir = NULL;
+	struct error err;
+
+	if (!path_is_dir(path))
+		return system_of(path) == os;
+	dir = trial_source_dir(path, os, &err);
+	return dir != NULL;
+}
+
+char *trial_name(const char *path)
+{
+	AUTO_FREE char *real = realpath(path, NULL);
+	AUTO_FREE char *base = path_base(real ? real : path);
+
+	return real && !path_is_dir(real) ? ko_module_name(base) : xstrdup(base);
 }
 
 /* Builds, and takes the modules over. 0: go on; 1: there is nothing to run; -errno. */
@@ -194,6 +222,33 @@ static int check_stage(struct trial *t, const struct trial_options *o, struct er
 	return r;
 }
 
+/* Forgets what was noted since there were `nsteps` steps: the machine that it happened in failed. */
+static void forget_machine(struct trial *t, size_t nsteps, const struct error *why)
+{
+	while (t->nsteps > nsteps)
+		free(t->steps[--t->nsteps].what);
+	run_free(&t->run);
+	free(t->machine_release);
+	t->machine_release = NULL;
+	t->retried = xstrdup(why->text);
+}
+
+/* The module's time in the machine, and what is to be said of it. A QEMU that somebody killed (it is the
+ * first that is, when a host runs out of memory) says nothing about the module: it gets a second one. */
+static int machine_stages(struct trial *t, const struct trial_options *o, struct error *err)
+{
+	size_t nsteps = t->nsteps;
+	int r = load_run(t, o, step, err);
+
+	if (r == -EIO && !interrupt_pending()) {
+		forget_machine(t, nsteps, err);
+		r = load_run(t, o, step, err);
+	}
+	if (!r)
+		judge_run(&t->run, o->target, &t->findings);
+	return r;
+}
+
 static int run_stages(struct trial *t, const struct trial_options *o, struct error *err)
 {
 	bool from_source = path_is_dir(t->source);
@@ -210,22 +265,33 @@ static int run_stages(struct trial *t, const struct trial_options *o, struct err
 	if (!r)
 		r = check_stage(t, o, err);
 	if (!r)
-		r = load_run(t, o, step, err);
-	if (!r)
-		judge_run(&t->run, o->target, &t->findings);
+		r = machine_stages(t, o, err);
 	return r < 0 ? r : 0;
+}
+
+/* What the modules hold is not needed any more when they have been judged. */
+static void drop_modules(struct trial *t)
+{
+	for (size_t i = 0; i < t->run.ncalls; i++)
+		t->run.calls[i].ko = NULL;
+	for (size_t i = 0; i < t->modules.n; i++) {
+		free(t->modules.items[i].bytes);
+		t->modules.items[i].bytes = NULL;
+		if (t->kos)
+			ko_free(&t->kos[i]);
+	}
+	free(t->kos);
+	t->kos = NULL;
 }
 
 int trial_run(const struct trial_options *o, struct trial *t)
 {
 	AUTO_FREE char *real = realpath(o->path, NULL);
-	AUTO_FREE char *base = NULL;
 	int64_t began = clock_us();
 	int r;
 
-	*t = (struct trial){.target = o->target, .os = o->target->os};
-	base = path_base(real ? real : o->path);
-	t->name = real && !path_is_dir(real) ? ko_module_name(base) : xstrdup(base);
+	*t = (struct trial){.target = o->target, .os = o->target->os, .given = o->given};
+	t->name = trial_name(o->path);
 	if (!real) {
 		t->source = xstrdup(o->path);
 		r = error_sys(&t->error, errno, "cannot open %s", o->path);
@@ -236,6 +302,7 @@ int trial_run(const struct trial_options *o, struct trial *t)
 		t->source = xstrdup(real);
 		r = run_stages(t, o, &t->error);
 	}
+	drop_modules(t);
 	t->took_us = clock_us() - began;
 	t->class = findings_worst(&t->findings);
 	t->verdict = r ? VERDICT_INFRASTRUCTURE
@@ -251,25 +318,32 @@ void trial_skip(const struct trial_options *o, enum target_os os, const char *wh
 	AUTO_FREE char *real = realpath(o->path, NULL);
 
 	*t = (struct trial){.os = os, .verdict = VERDICT_SKIPPED};
-	t->name = path_base(real ? real : o->path);
+	t->name = trial_name(o->path);
 	t->source = xstrdup(real ? real : o->path);
 	error_set(&t->error, ENOENT, "%s", why);
 }
 
-void trial_free(struct trial *t)
+void trial_strip(struct trial *t)
 {
-	for (size_t i = 0; t->kos && i < t->modules.n; i++)
-		ko_free(&t->kos[i]);
-	free(t->kos);
+	drop_modules(t);
 	for (size_t i = 0; i < t->nsteps; i++)
 		free(t->steps[i].what);
 	free(t->steps);
+	t->steps = NULL;
+	t->nsteps = 0;
 	module_files_free(&t->modules);
 	run_free(&t->run);
-	findings_free(&t->findings);
 	free(t->build_log);
+	t->build_log = NULL;
+}
+
+void trial_free(struct trial *t)
+{
+	trial_strip(t);
+	findings_free(&t->findings);
 	free(t->machine_release);
 	free(t->note);
+	free(t->retried);
 	free(t->name);
 	free(t->source);
 	*t = (struct trial){0};

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/finding.h"
 #include "build/build.h"
+#include "check/shelf.h"
 #include "judge/run.h"
 #include "machine/accel.h"
 #include "target/target.h"
@@ -33,8 +34,12 @@ struct trial {
 	enum target_os os;
 	const struct target *target; /* not owned; NULL only if skipped */
 
-	struct module_files modules; /* in load order, the kernel's own supporting ones first */
-	struct ko *kos;		     /* one for each */
+	struct shelf *given; /* as in the options; not owned */
+
+	/* In load order, the kernel's own supporting ones first. When the trial is over, what they
+	 * hold is dropped: their names and paths are left. */
+	struct module_files modules;
+	struct ko *kos; /* one for each; NULL when it is over */
 	size_t nsupporting;
 	struct step *steps;
 	size_t nsteps;
@@ -46,6 +51,9 @@ struct trial {
 	bool restored;	       /* the machine came from a snapshot */
 	char *note;	       /* what was out of the ordinary in running it, a sentence; or NULL */
 	char *machine_release; /* what the machine says it runs; NULL before it came up */
+	/* The machine failed once, which is nobody's verdict, and what is here is the second try's: how
+	 * it failed, a sentence. NULL: it did not. */
+	char *retried;
 
 	enum verdict verdict;
 	enum class class;   /* the worst finding's; CLASS_PASS for a pass */
@@ -56,6 +64,11 @@ struct trial {
 struct trial_options {
 	const char *path; /* a directory or a .ko, as the user gave it */
 	const struct target *target;
+	/* The target of the trial that will probably follow on this machine's heels; its machine may be
+	 * started meanwhile. NULL: none. */
+	const struct target *next_target;
+	struct shelf *given; /* modules that another may need, looked for before the target's own;
+				may be NULL */
 	char *const *params; /* "name=value" each, NULL-terminated; may be NULL */
 	int build_timeout_ms;
 	int call_timeout_ms; /* for each load and each unload */
@@ -72,8 +85,11 @@ struct trial_options {
 };
 
 /* Runs it to its verdict; always fills `t`, also when the verdict is INFRASTRUCTURE (then `error` says
- * what failed). -EINTR when interrupted, else 0. */
+ * what failed). A machine that fails is tried once more. -EINTR when interrupted, else 0. Several
+ * threads may run trials at the same time; each is to outlive the children of its trials (base/proc.h). */
 int trial_run(const struct trial_options *o, struct trial *t);
+/* Drops what only the trial's whole story needs, which may be much: log, console, build log, steps. */
+void trial_strip(struct trial *t);
 void trial_free(struct trial *t);
 
 /* "build", "check", …; "pass", "crash", …, "infrastructure". Static. */
@@ -88,7 +104,10 @@ void trial_skip(const struct trial_options *o, enum target_os os, const char *wh
 char *trial_source_dir(const char *dir, enum target_os os, struct error *err);
 
 /* Whether `path`, a directory or a .ko, is for this system. A .ko that is for neither counts as
- * Linux's, so that a trial says what it is. */
+ * Linux's, so that a trial says what it is; a compressed one is known by its first bytes alone. */
 bool trial_is_for(const char *path, enum target_os os);
+
+/* What the trial of `path` will be called: "hello". Caller frees. */
+char *trial_name(const char *path);
 
 #endif

@@ -176,13 +176,26 @@ void lab_free(struct outcome *o)
 	*o = (struct outcome){0};
 }
 
+static struct json_object *trials(const struct outcome *o)
+{
+	struct json_object *all;
+
+	return o->json && json_object_object_get_ex(o->json, "trials", &all) ? all : NULL;
+}
+
 static struct json_object *trial(const struct outcome *o)
 {
-	struct json_object *trials;
+	return trials(o) ? json_object_array_get_idx(trials(o), 0) : NULL;
+}
 
-	if (!o->json || !json_object_object_get_ex(o->json, "trials", &trials))
-		return NULL;
-	return json_object_array_get_idx(trials, 0);
+size_t lab_trials(const struct outcome *o)
+{
+	return trials(o) ? json_object_array_length(trials(o)) : 0;
+}
+
+const char *lab_trial_field(const struct outcome *o, size_t i, const char *key)
+{
+	return lab_string(trials(o) ? json_object_array_get_idx(trials(o), i) : NULL, key);
 }
 
 const char *lab_string(struct json_object *o, const char *key)
@@ -269,6 +282,32 @@ char *lab_ko(const char *name, const char *source, const char *target)
 	lab_free(&o);
 	assert_int_equal(system(command), 0);
 	return ko;
+}
+
+/* The parent of the process; 0 if it cannot be told. */
+static pid_t parent_of(pid_t pid)
+{
+	AUTO_FREE char *file = xasprintf("/proc/%d/stat", pid);
+	char line[512] = {0};
+	AUTO_CLOSE int fd = open(file, O_RDONLY | O_CLOEXEC);
+	const char *behind_name;
+	int parent;
+
+	if (fd < 0 || read(fd, line, sizeof line - 1) <= 0)
+		return 0;
+	behind_name = strrchr(line, ')');
+	return behind_name && sscanf(behind_name, ") %*c %d", &parent) == 1 ? parent : 0;
+}
+
+int lab_machines_of(pid_t kmodlab, pid_t *pids, int max)
+{
+	pid_t all[64];
+	int n = lab_machines(all, 64), ours = 0;
+
+	for (int i = 0; i < n && ours < max; i++)
+		if (parent_of(all[i]) == kmodlab)
+			pids[ours++] = all[i];
+	return ours;
 }
 
 int lab_machines(pid_t *pids, int max)

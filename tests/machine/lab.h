@@ -49,6 +49,9 @@ pid_t lab_start(const char *first, ...) __attribute__((sentinel));
 int lab_end(pid_t pid);
 void lab_free(struct outcome *o);
 
+/* How many trials there are; a string field of one of them. */
+size_t lab_trials(const struct outcome *o);
+const char *lab_trial_field(const struct outcome *o, size_t i, const char *key);
 /* The first (or only) trial's field, a string ("" when it is none). */
 const char *lab_field(const struct outcome *o, const char *key);
 /* The first finding with this rule, or NULL; a string field of it. */
@@ -65,5 +68,7 @@ void lab_expect_finding(const struct outcome *o, const char *rule, const char *w
 int lab_machines_left(void);
 /* Process ids of running QEMUs of ours: at most `max`, returns how many. */
 int lab_machines(pid_t *pids, int max);
+/* The same, of those only that the process `kmodlab` has started. */
+int lab_machines_of(pid_t kmodlab, pid_t *pids, int max);
 
 #endif

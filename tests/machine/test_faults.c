@@ -10,6 +10,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SLOW_INIT                                                                                  \
@@ -22,48 +23,81 @@
 	"static int __init i(void) { return 0; }\nstatic void __exit x(void) { }\n"                \
 	"module_init(i); module_exit(x);\n"
 
-/* The first machine of ours that shows up, or 0 after 30 s. */
-static pid_t await_machine(void)
+/* The first machine that `kmodlab`, our child, has started, or 0 after 30 s, or when it ended. */
+static pid_t await_machine(pid_t kmodlab)
 {
 	int64_t until = clock_us() + 30000000;
+	siginfo_t end = {0};
 	pid_t pid;
 
 	while (clock_us() < until) {
-		if (lab_machines(&pid, 1))
+		if (lab_machines_of(kmodlab, &pid, 1))
 			return pid;
+		if (!waitid(P_PID, (id_t)kmodlab, &end, WEXITED | WNOHANG | WNOWAIT) && end.si_pid)
+			return 0;
 		usleep(2000);
 	}
 	return 0;
 }
 
-/* What kmodlab says when its QEMU gets `sig` after `delay_ms` of life. */
-static void qemu_is_killed(const char *dir, int sig, int delay_ms)
+/* Runs the module in `dir` and sends `sig` to its machine after `delay_ms` of life; to the first one only,
+ * or to each. The exit status; `text` gets what was said. */
+static int run_and_kill(const char *dir, int sig, int delay_ms, bool each, struct buf *text)
 {
 	AUTO_FREE char *said = lab_dir(), *file = xasprintf("%s/json", said);
 	AUTO_FREE char *command = xasprintf("exec \"$KMODLAB\" run --json --timeout 60 -t " BOOKWORM
 					    " '%s' >'%s' 2>&1",
 		dir, file);
-	AUTO_BUF struct buf text = {0};
 	pid_t pid = fork(), machine;
-	int status;
+	int killed = 0, status;
 
 	if (!pid) {
 		execl("/bin/sh", "sh", "-c", command, NULL);
 		_exit(127);
 	}
-	machine = await_machine();
-	assert_int_not_equal(machine, 0);
-	usleep((unsigned)delay_ms * 1000);
-	kill(machine, sig);
+	while ((each || !killed) && (machine = await_machine(pid))) {
+		usleep((unsigned)delay_ms * 1000);
+		kill(machine, sig);
+		killed++;
+		for (int i = 0; i < 500 && !kill(machine, 0); i++)
+			usleep(2000);
+	}
+	assert_int_not_equal(killed, 0);
 	status = lab_end(pid);
-	path_read(file, 10000000, &text);
-	if (status != 3 || !strstr(text.data, "\"verdict\": \"infrastructure\"") ||
-		!strstr(text.data, "QEMU"))
-		fail_msg("after %d ms: status %d: %.3000s", delay_ms, status, text.data);
+	path_read(file, 10000000, text);
 	assert_int_equal(lab_machines_left(), 0);
+	return status;
 }
 
-static void a_qemu_killed_in_any_stage_is_an_infrastructure_error(void **state)
+static void qemu_is_killed(const char *dir, int sig, int delay_ms)
+{
+	AUTO_BUF struct buf text = {0};
+	int status = run_and_kill(dir, sig, delay_ms, true, &text);
+
+	if (status != 3 || !strstr(text.data, "\"verdict\": \"infrastructure\"") ||
+		!strstr(text.data, "\"retried\": true") || !strstr(text.data, "QEMU"))
+		fail_msg("after %d ms: status %d: %.3000s", delay_ms, status, text.data);
+}
+
+static void a_qemu_killed_once_is_no_matter(void **state)
+{
+	AUTO_FREE char *dir = lab_module("sleeps",
+		"static int __init i(void) { msleep(1500); return 0; }\n"
+		"static void __exit x(void) { }\nmodule_init(i); module_exit(x);\n");
+	AUTO_BUF struct buf text = {0};
+	int status;
+
+	(void)state;
+	for (int ms = 0; ms < 3000; ms += 1400) {
+		buf_free(&text);
+		status = run_and_kill(dir, SIGKILL, ms, false, &text);
+		if (status || !strstr(text.data, "\"verdict\": \"pass\"") ||
+			!strstr(text.data, "\"retried\": true") || !strstr(text.data, "signal 9"))
+			fail_msg("after %d ms: status %d: %.3000s", ms, status, text.data);
+	}
+}
+
+static void a_qemu_killed_twice_in_any_stage_is_an_infrastructure_error(void **state)
 {
 	AUTO_FREE char *in = lab_module("slowin", SLOW_INIT),
 		       *out = lab_module("slowout", SLOW_EXIT);
@@ -221,7 +255,8 @@ int main(void)
 {
 	began = lab_dir();
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_qemu_killed_in_any_stage_is_an_infrastructure_error),
+		cmocka_unit_test(a_qemu_killed_twice_in_any_stage_is_an_infrastructure_error),
+		cmocka_unit_test(a_qemu_killed_once_is_no_matter),
 		cmocka_unit_test(ctrl_c_ends_it_in_any_stage_and_leaves_nothing),
 		cmocka_unit_test(sigterm_and_a_closed_terminal_do_the_same),
 		cmocka_unit_test(even_killed_it_leaves_no_machine_and_no_build),

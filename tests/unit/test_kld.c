@@ -396,7 +396,6 @@ static void an_own_module_is_found_by_its_file_and_by_what_it_declares(void **st
 	expect_file(&t, "nb_core", "/if-nb.ko");
 	expect_file(&t, "pci", NULL); /* in the kernel: there is nothing to load */
 	expect_file(&t, "nb_other", NULL);
-	expect_file(&t, NULL, "/if-nb.ko");
 	drop_target(&t);
 }
 

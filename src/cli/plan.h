@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_CLI_PLAN_H
+#define KMODLAB_CLI_PLAN_H
+/*
+ * Which trials a `kmodlab run` comes to: its modules by its targets. A row is a module, a column a target;
+ * where the module has nothing for the target's system there is no trial.
+ */
+#include "check/shelf.h"
+#include "target/target.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What was asked for on the command line. */
+struct plan_request {
+	char *const *paths; /* directories and .ko files */
+	size_t npaths;
+	const struct strv *targets; /* as typed; none: the oldest for each system */
+	char *const *params;	    /* NULL-terminated, or NULL */
+	bool require;		    /* a system without a target is an error */
+};
+
+/* One trial to come. */
+struct planned {
+	size_t row, column;
+};
+
+struct plan_row {
+	char *path;  /* the module's directory or file */
+	char *name;  /* what its trials are called */
+	char *label; /* its name; or, where others are called the same, as much of its path as tells
+			them apart. No control characters */
+	bool is_for[2]; /* by enum target_os */
+};
+
+struct plan_column {
+	enum target_os os;
+	const struct target
+		*target; /* NULL: there is none for the system, its trials are skipped */
+};
+
+struct plan {
+	struct planned *items; /* row by row */
+	size_t n;
+	struct plan_row *rows;
+	size_t nrows;
+	struct plan_column *columns;
+	size_t ncolumns;
+	struct shelf *given; /* the finished modules among the rows */
+};
+
+/* Makes it, and refuses what can be seen to be wrong before anything is begun. EXIT_PASSED, or another
+ * exit status after telling the user why. `p` is to be freed in both cases; it keeps pointers into
+ * `all`. */
+int plan_make(struct plan *p, const struct plan_request *q, const struct targets *all);
+void plan_free(struct plan *p);
+
+/* Whether it has more than one module, or more than one target for a system: too much to tell trial by
+ * trial. */
+bool plan_is_table(const struct plan *p);
+
+/* The command that adds a target for the system. Static. */
+const char *plan_add_command(enum target_os os);
+
+#endif

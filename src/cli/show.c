@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cli/show.h"
+
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "cli/cli.h"
+#include "report/gather.h"
+#include "report/json.h"
+#include "report/table.h"
+#include "report/terminal.h"
+
+#include <pthread.h>
+#include <string.h>
+
+/* Below a table, an excerpt is to remind, not to tell all. */
+#define TABLE_EXCERPT 12
+
+struct show {
+	enum show_kind kind;
+	const struct plan *plan;
+	size_t counts[VERDICTS];
+	int64_t began_us;
+	struct terminal term;
+	/* Stories: told live by the worker whose trial is the next to be shown. */
+	pthread_mutex_t lock;
+	size_t current;
+	/* Table: */
+	const char **rows, **columns;
+	struct table *table;
+	struct gather *gather;
+	/* JSON: */
+	struct json json;
+};
+
+/* ---- stories ---- */
+
+static void watch_story(
+	void *arg, size_t i, const struct trial *t, enum stage stage, const struct step *done)
+{
+	struct show *s = arg;
+
+	pthread_mutex_lock(&s->lock);
+	if (i == s->current)
+		terminal_watch(&s->term, t, stage, done);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void finish_story(void *arg, size_t i, struct trial *t)
+{
+	struct show *s = arg;
+
+	s->counts[t->verdict]++;
+	pthread_mutex_lock(&s->lock);
+	terminal_finish(&s->term, t);
+	if (i + 1 < s->plan->n)
+		fputc('\n', s->term.out);
+	s->current = i + 1;
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- table ---- */
+
+static const char *column_name(const struct plan_column *c)
+{
+	return c->target ? c->target->name : target_os_name(c->os);
+}
+
+static void open_table(struct show *s)
+{
+	const struct plan *p = s->plan;
+
+	s->rows = xcalloc(p->nrows, sizeof *s->rows);
+	s->columns = xcalloc(p->ncolumns, sizeof *s->columns);
+	for (size_t i = 0; i < p->nrows; i++)
+		s->rows[i] = p->rows[i].label;
+	for (size_t i = 0; i < p->ncolumns; i++)
+		s->columns[i] = column_name(&p->columns[i]);
+	s->term.excerpt = TABLE_EXCERPT;
+	s->gather = gather_new(s->rows, s->columns, p->ncolumns);
+	s->table = table_new(&(struct table_options){.out = stdout,
+		.live = s->term.live,
+		.colour = s->term.colour,
+		.rows = s->rows,
+		.nrows = p->nrows,
+		.columns = s->columns,
+		.ncolumns = p->ncolumns});
+	for (size_t i = 0; i < p->n; i++)
+		table_expect(s->table, p->items[i].row, p->items[i].column);
+}
+
+static void stage_in_table(void *arg, size_t i, enum stage stage)
+{
+	struct show *s = arg;
+
+	table_stage(s->table, s->plan->items[i].row, s->plan->items[i].column, stage);
+}
+
+/* On the worker's thread. */
+static void strip(void *arg, size_t i, struct trial *t)
+{
+	(void)arg, (void)i;
+	trial_strip(t);
+}
+
+static void set_in_table(void *arg, size_t i, const struct trial *t)
+{
+	struct show *s = arg;
+
+	table_set(s->table, s->plan->items[i].row, s->plan->items[i].column, t);
+}
+
+static void gather(void *arg, size_t i, struct trial *t)
+{
+	struct show *s = arg;
+
+	s->counts[t->verdict]++;
+	gather_add(s->gather, s->plan->items[i].row, s->plan->items[i].column, t);
+}
+
+static void tick_table(void *arg)
+{
+	struct show *s = arg;
+
+	table_tick(s->table);
+}
+
+/* ---- JSON ---- */
+
+static void write_json(void *arg, size_t i, struct trial *t)
+{
+	struct show *s = arg;
+
+	(void)i;
+	s->counts[t->verdict]++;
+	json_trial(&s->json, t);
+}
+
+/* ---- all ---- */
+
+struct show *show_new(enum show_kind kind, const struct plan *plan, bool console)
+{
+	struct show *s = xcalloc(1, sizeof *s);
+
+	s->kind = kind;
+	s->plan = plan;
+	s->began_us = clock_us();
+	pthread_mutex_init(&s->lock, NULL);
+	terminal_setup(&s->term, stdout);
+	s->term.console = console;
+	if (kind == SHOW_TABLE)
+		open_table(s);
+	if (kind == SHOW_JSON)
+		json_begin(&s->json, stdout);
+	return s;
+}
+
+void show_free(struct show *s)
+{
+	table_free(s->table);
+	gather_free(s->gather);
+	free(s->rows);
+	free(s->columns);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+void show_attach(struct show *s, struct many_options *o)
+{
+	o->arg = s;
+	switch (s->kind) {
+	case SHOW_STORIES:
+		o->watch = watch_story;
+		o->done = finish_story;
+		break;
+	case SHOW_TABLE:
+		o->stage = stage_in_table;
+		o->over = strip;
+		o->ended = set_in_table;
+		o->done = gather;
+		o->tick = tick_table;
+		break;
+	case SHOW_JSON:
+		o->done = write_json;
+		break;
+	}
+}
+
+static int status_of(const size_t counts[VERDICTS])
+{
+	if (counts[VERDICT_INFRASTRUCTURE])
+		return EXIT_INFRASTRUCTURE;
+	return counts[VERDICT_FAIL] ? EXIT_FOUND : EXIT_PASSED;
+}
+
+int show_end(struct show *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < VERDICTS; i++)
+		n += s->counts[i];
+	switch (s->kind) {
+	case SHOW_STORIES:
+		if (s->plan->n > 1)
+			terminal_summary(&s->term, s->counts, clock_us() - s->began_us);
+		break;
+	case SHOW_TABLE:
+		table_end(s->table);
+		gather_show(s->gather, &s->term);
+		if (interrupt_pending())
+			printf("\ninterrupted: %zu of %zu trials were run", n, s->plan->n);
+		terminal_summary(&s->term, s->counts, clock_us() - s->began_us);
+		break;
+	case SHOW_JSON:
+		json_end(&s->json, interrupt_pending());
+		break;
+	}
+	return status_of(s->counts);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_CLI_SHOW_H
+#define KMODLAB_CLI_SHOW_H
+/*
+ * The trials of a plan, shown as they come: each trial's story, a table with what was found below it, or
+ * JSON.
+ */
+#include "cli/plan.h"
+#include "trial/many.h"
+
+#include <stdbool.h>
+
+enum show_kind { SHOW_STORIES, SHOW_TABLE, SHOW_JSON };
+
+struct show;
+
+/* For standard output; `console` shows every machine's console in a story. The plan stays the caller's.
+ * To be freed with show_free. */
+struct show *show_new(enum show_kind kind, const struct plan *plan, bool console);
+void show_free(struct show *s);
+/* Sets the functions in `o` that many_run calls, and their argument. */
+void show_attach(struct show *s, struct many_options *o);
+/* Ends the report. The exit status that the trials come to. */
+int show_end(struct show *s);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a command line comes to: modules by targets, and what is refused before anything is begun. */
+#include "home.h"
+
+#include "cli/cli.h"
+#include "cli/plan.h"
+
+static char said[2048];
+
+/* The program's own is beside main(). */
+int cli_fail(int status, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(said, sizeof said, format, args);
+	va_end(args);
+	return status;
+}
+
+/* Three targets, two of them Linux; their kernels and build trees are there. */
+static struct targets make_targets(void)
+{
+	static const char *const names[] = {
+		"debian:bookworm/cloud", "freebsd:14.0", "debian:trixie/cloud"};
+	struct targets all = {0};
+
+	put("kernel", "");
+	put("root/build/Makefile", "");
+	for (size_t i = 0; i < 3; i++)
+		*ARRAY_ADD(all.items, all.n) = (struct target){.name = xstrdup(names[i]),
+			.os = i == 1 ? TARGET_FREEBSD : TARGET_LINUX,
+			.arch = xstrdup("x86_64"),
+			.release = xstrdup("1"),
+			.kernel = in_home("kernel"),
+			.root = in_home("root"),
+			.build = xstrdup("/build"),
+			.added = xstrdup("2026-11-22T13:05:00Z")};
+	return all;
+}
+
+/* Plans what stands in `words`: paths below the test's directory, and "-t" with its value. The plan as
+ * text, a line for each row: its label, and a letter for each column ("x": a trial, "s": a trial to be
+ * skipped, "-": none). Caller frees. */
+static char *plan_text(const struct targets *all, int *status, const char *const *words)
+{
+	AUTO_STRV struct strv targets = {0}, paths = {0};
+	struct buf out = {0};
+	struct plan p;
+
+	for (; *words; words++) {
+		AUTO_FREE char *path = in_home(*words);
+
+		if (!strcmp(*words, "-t"))
+			strv_add(&targets, *++words);
+		else
+			strv_add(&paths, path);
+	}
+	said[0] = 0;
+	*status = plan_make(&p,
+		&(struct plan_request){.paths = paths.v, .npaths = paths.n, .targets = &targets},
+		all);
+	buf_add(&out, "", 0);
+	for (size_t r = 0; r < p.nrows && *status == EXIT_PASSED; r++) {
+		buf_addf(&out, "%s ", p.rows[r].label);
+		for (size_t c = 0; c < p.ncolumns; c++) {
+			char cell = '-';
+
+			for (size_t i = 0; i < p.n; i++)
+				if (p.items[i].row == r && p.items[i].column == c)
+					cell = p.columns[c].target ? 'x' : 's';
+			buf_addf(&out, "%c", cell);
+		}
+		buf_adds(&out, "\n");
+	}
+	if (*status == EXIT_PASSED)
+		buf_adds(&out, plan_is_table(&p) ? "table" : "story");
+	plan_free(&p);
+	return buf_take(&out);
+}
+
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void expect(const struct targets *all, const char *const *words, const char *wanted)
+{
+	int status;
+	AUTO_FREE char *text = plan_text(all, &status, words);
+
+	if (status != EXIT_PASSED)
+		fail_msg("status %d: %s", status, said);
+	assert_string_equal(text, wanted);
+}
+
+static void refused(
+	const struct targets *all, const char *const *words, int wanted, const char *sentence)
+{
+	int status;
+	AUTO_FREE char *text = plan_text(all, &status, words);
+
+	assert_int_equal(status, wanted);
+	if (!strstr(said, sentence))
+		fail_msg("\"%s\" does not say \"%s\"", said, sentence);
+}
+
+static void put_sources(void)
+{
+	put("both/linux/Makefile", "obj-m += both.o\n");
+	put("both/linux/both.c", "");
+	put("both/freebsd/Makefile", "KMOD=both\nSRCS=both.c\n.include <bsd.kmod.mk>\n");
+	put("hello/Makefile", "obj-m += hello.o\n");
+	put("hello/hello.c", "");
+}
+
+static void put_elf(const char *path, unsigned char osabi)
+{
+	AUTO_FREE char *file = in_home(path);
+	unsigned char header[64] = {0x7f, 'E', 'L', 'F', 2, 1, 1, osabi};
+	struct error err;
+
+	put(path, "");
+	assert_int_equal(path_write(file, header, sizeof header, &err), 0);
+}
+
+static void without_a_target_named_the_oldest_of_each_system_is_taken(void **state)
+{
+	struct targets all = make_targets();
+
+	(void)state;
+	put_sources();
+	expect(&all, WORDS("both"), "both xx\nstory");
+	expect(&all, WORDS("hello"), "hello x\nstory");
+	expect(&all, WORDS("hello", "both"), "hello x-\nboth xx\ntable");
+	targets_free(&all);
+}
+
+static void a_system_without_a_target_is_skipped(void **state)
+{
+	struct targets all = make_targets();
+
+	(void)state;
+	put_sources();
+	target_free(&all.items[1]);
+	all.items[1] = all.items[2];
+	all.n = 2;
+	expect(&all, WORDS("both"), "both xs\nstory");
+	targets_free(&all);
+}
+
+static void all_and_patterns_mean_targets_in_the_registrys_order(void **state)
+{
+	struct targets all = make_targets();
+
+	(void)state;
+	put_sources();
+	expect(&all, WORDS("both", "-t", "all"), "both xxx\ntable");
+	expect(&all, WORDS("hello", "-t", "all"), "hello x-x\ntable");
+	expect(&all, WORDS("hello", "-t", "debian:*"), "hello xx\ntable");
+	expect(&all, WORDS("hello", "-t", "*book*"), "hello x\nstory");
+	/* The first mention counts; none is there twice. */
+	expect(&all, WORDS("both", "-t", "freebsd:14.0", "-t", "all", "-t", "debian:trixie"),
+		"both xxx\ntable");
+	targets_free(&all);
+}
+
+static void what_fits_nothing_is_refused_and_says_what_there_is(void **state)
+{
+	struct targets all = make_targets(), none = {0};
+
+	(void)state;
+	put_sources();
+	refused(&all, WORDS("hello", "-t", "fedora:*"), EXIT_INFRASTRUCTURE,
+		"no target fits the pattern \"fedora:*\"; there is debian:bookworm/cloud, freebsd:14.0, "
+		"debian:trixie/cloud");
+	refused(&none, WORDS("hello", "-t", "all"), EXIT_INFRASTRUCTURE, "kmodlab target add");
+	refused(&all, WORDS("hello", "-t", "debian:bookwrm"), EXIT_INFRASTRUCTURE,
+		"did you mean bookworm");
+	refused(&all, WORDS("hello", "-t", "freebsd*"), EXIT_USAGE, "nothing to run");
+	refused(&all, WORDS("hello", "-t", "freebsd:14.0"), EXIT_USAGE, "has no source for");
+	refused(&all, WORDS("nowhere"), EXIT_USAGE, "there is no directory or file");
+	targets_free(&all);
+}
+
+static void a_directory_of_modules_stands_for_all_of_them_sorted(void **state)
+{
+	struct targets all = make_targets();
+
+	(void)state;
+	put_elf("m/kernel/net/b.ko", 0);
+	put_elf("m/kernel/fs/a-b.ko", 0);
+	put_elf("m/kernel/lib/c.ko", 9);
+	put("m/modules.dep", "");
+	put_link("m/build", "/usr/include");
+	expect(&all, WORDS("m"), "a_b x-\nc -x\nb x-\ntable");
+	expect(&all, WORDS("m", "-t", "all"), "a_b x-x\nc -x-\nb x-x\ntable");
+	/* Sent by name, a module goes where it was sent. */
+	expect(&all, WORDS("m/kernel/lib/c.ko", "-t", "debian:bookworm"), "c x\nstory");
+	put("empty/README", "");
+	refused(&all, WORDS("empty"), EXIT_USAGE, "no .ko file below it");
+	targets_free(&all);
+}
+
+static void a_modules_source_is_its_source_whatever_lies_beside_it(void **state)
+{
+	struct targets all = make_targets();
+
+	(void)state;
+	put_sources();
+	put_elf("hello/hello.ko", 0);
+	put_elf("hello/old/other.ko", 0);
+	expect(&all, WORDS("hello"), "hello x\nstory");
+	targets_free(&all);
+}
+
+static void modules_of_one_name_are_told_apart_by_their_paths(void **state)
+{
+	struct targets all = make_targets();
+
+	(void)state;
+	put_elf("m/6.1/kernel/a.ko", 0);
+	put_elf("m/6.12/kernel/a.ko", 0);
+	put_elf("m/6.12/kernel/b.ko", 0);
+	expect(&all, WORDS("m"), "6.1/kernel/a.ko x\n6.12/kernel/a.ko x\nb x\ntable");
+	targets_free(&all);
+}
+
+static void thousands_of_modules_are_planned_in_no_time(void **state)
+{
+	struct targets all = make_targets();
+	AUTO_STRV struct strv none = {0};
+	AUTO_FREE char *dir = in_home("m");
+	struct plan p;
+
+	(void)state;
+	for (int i = 0; i < 3000; i++) {
+		AUTO_FREE char *name = xasprintf("m/%d/m%d.ko", i / 100, i);
+
+		put_elf(name, 0);
+	}
+	assert_int_equal(
+		plan_make(&p, &(struct plan_request){.paths = &dir, .npaths = 1, .targets = &none},
+			&all),
+		EXIT_PASSED);
+	assert_int_equal(p.nrows, 3000);
+	assert_int_equal(p.n, 3000);
+	plan_free(&p);
+	targets_free(&all);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(without_a_target_named_the_oldest_of_each_system_is_taken),
+		TEST(a_system_without_a_target_is_skipped),
+		TEST(all_and_patterns_mean_targets_in_the_registrys_order),
+		TEST(what_fits_nothing_is_refused_and_says_what_there_is),
+		TEST(a_directory_of_modules_stands_for_all_of_them_sorted),
+		TEST(a_modules_source_is_its_source_whatever_lies_beside_it),
+		TEST(modules_of_one_name_are_told_apart_by_their_paths),
+		TEST(thousands_of_modules_are_planned_in_no_time),
+	};
+
+	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}
