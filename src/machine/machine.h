@@ -37,6 +37,8 @@ struct machine;
  * 0, or -errno with the sentence set: as machine_boot, or -ENOTSUP when no snapshot can be taken of such
  * a machine, or kept: boot it instead. */
 int machine_restore(const struct machine_options *o, struct machine **out, struct error *err);
+/* The same only if there is a snapshot: -ENOENT, without a sentence, if there is none. */
+int machine_continue(const struct machine_options *o, struct machine **out, struct error *err);
 /* Whether a machine that was started for options `a` serves for `b`. */
 bool machine_same_options(const struct machine_options *a, const struct machine_options *b);
 

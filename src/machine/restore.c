@@ -174,8 +174,7 @@ static int go_on(const struct machine_options *o, enum accel accel, struct snaps
 	return 0;
 }
 
-/* -ENOENT: there is none. */
-static int continue_kept(const struct machine_options *o, struct machine **out, struct error *err)
+int machine_continue(const struct machine_options *o, struct machine **out, struct error *err)
 {
 	enum accel accel = o->accel == ACCEL_AUTO ? accel_known() : o->accel;
 	AUTO_FREE char *dir = NULL;
@@ -202,7 +201,7 @@ int machine_restore(const struct machine_options *o, struct machine **out, struc
 	int r;
 
 	*out = NULL;
-	r = continue_kept(o, out, err);
+	r = machine_continue(o, out, err);
 	if (r != -ENOENT)
 		return r;
 	/* The accelerator, a part of the key, may only be known after a boot: the turn is for all of them. */
@@ -210,12 +209,12 @@ int machine_restore(const struct machine_options *o, struct machine **out, struc
 	turn = snapshot_take_turn(all, o->boot_timeout_ms + PARK_MS + SAVE_MS, err);
 	if (turn < 0)
 		return turn;
-	r = continue_kept(o, out, err);
+	r = machine_continue(o, out, err);
 	if (r != -ENOENT)
 		return r;
 	r = make(o, err);
 	if (r)
 		return r;
-	r = continue_kept(o, out, err);
+	r = machine_continue(o, out, err);
 	return r == -ENOENT ? error_set(err, ENOTSUP, "the snapshot just taken cannot be read") : r;
 }

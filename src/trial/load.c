@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "check/own.h"
 #include "judge/system.h"
+#include "machine/ahead.h"
 #include "machine/machine.h"
 
 #include <errno.h>
@@ -304,10 +305,36 @@ static int offer(struct trial *t, struct machine *m, size_t index, int timeout_m
 	return r;
 }
 
-/* Makes one call and waits for its end. 0: it succeeded; 1: it did not; -errno: our failure. */
-static int make_call(struct trial *t, struct machine *m, enum call_kind kind, size_t index,
-	const char *params, int timeout_ms, struct error *err)
+static struct machine_options machine_options(
+	const struct target *target, const struct trial_options *o, char *name)
 {
+	return (struct machine_options){.os = machine_os(target),
+		.kernel = target->kernel,
+		.name = name,
+		.memory_mib = o->memory_mib,
+		.cpus = o->cpus,
+		.accel = o->accel,
+		.boot_timeout_ms = o->boot_timeout_ms};
+}
+
+/* While this machine works, the one for the next trial gets ready. */
+static void start_next(const struct trial_options *o)
+{
+	AUTO_FREE char *flat = NULL;
+	struct machine_options mo;
+
+	if (!o->ahead || !o->next_target || o->cold)
+		return;
+	flat = target_flat_name(o->next_target->name);
+	mo = machine_options(o->next_target, o, flat);
+	ahead_start(o->ahead, &mo);
+}
+
+/* Makes one call and waits for its end. 0: it succeeded; 1: it did not; -errno: our failure. */
+static int make_call(struct trial *t, const struct trial_options *o, struct machine *m,
+	enum call_kind kind, size_t index, const char *params, struct error *err)
+{
+	int timeout_ms = o->call_timeout_ms;
 	size_t at = t->run.ncalls;
 	struct call *c = ARRAY_ADD(t->run.calls, t->run.ncalls);
 	bool freebsd = t->target->os == TARGET_FREEBSD;
@@ -333,6 +360,8 @@ static int make_call(struct trial *t, struct machine *m, enum call_kind kind, si
 	if (!r)
 		r = machine_send(m, kind == CALL_LOAD ? PROTO_LOAD : PROTO_UNLOAD, body.data,
 			body.len, &serial, err);
+	if (at == 0)
+		start_next(o);
 	if (!r)
 		r = await(t, m, serial, timeout_ms, at, &done, err);
 	c = &t->run.calls[at];
@@ -373,7 +402,7 @@ static int all_calls(struct trial *t, const struct trial_options *o, struct mach
 			return -EINVAL;
 		if (ours && o->watch)
 			o->watch(o->arg, t, STAGE_LOAD, NULL);
-		r = make_call(t, m, CALL_LOAD, i, params, o->call_timeout_ms, err);
+		r = make_call(t, o, m, CALL_LOAD, i, params, err);
 		if (r < 0)
 			return r;
 		loaded += !r;
@@ -390,7 +419,7 @@ static int all_calls(struct trial *t, const struct trial_options *o, struct mach
 	for (r = 0; loaded > t->nsupporting && !r; loaded--) {
 		if (o->watch)
 			o->watch(o->arg, t, STAGE_UNLOAD, NULL);
-		r = make_call(t, m, CALL_UNLOAD, loaded - 1, "", o->call_timeout_ms, err);
+		r = make_call(t, o, m, CALL_UNLOAD, loaded - 1, "", err);
 		if (r < 0)
 			return r;
 		step(t, o, STAGE_UNLOAD, !r, t->run.calls[t->run.ncalls - 1].took_us,
@@ -416,18 +445,6 @@ static unsigned memory_for(const struct trial *t, unsigned asked_mib)
 	return mib;
 }
 
-static struct machine_options machine_options(
-	const struct target *target, const struct trial_options *o, char *name)
-{
-	return (struct machine_options){.os = machine_os(target),
-		.kernel = target->kernel,
-		.name = name,
-		.memory_mib = o->memory_mib,
-		.cpus = o->cpus,
-		.accel = o->accel,
-		.boot_timeout_ms = o->boot_timeout_ms};
-}
-
 /* A machine for the trial: from a snapshot if that can be, else booted. */
 static int open_machine(
 	struct trial *t, const struct trial_options *o, struct machine **m, struct error *err)
@@ -439,6 +456,8 @@ static int open_machine(
 	int r;
 
 	mo.memory_mib = memory_for(t, o->memory_mib);
+	if (!o->cold && o->ahead && (*m = ahead_take(o->ahead, &mo)))
+		return 0;
 	if (!o->cold) {
 		r = machine_restore(&mo, m, err);
 		if (r != -ENOTSUP)

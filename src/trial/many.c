@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/interrupt.h"
+#include "machine/ahead.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -42,6 +43,7 @@ struct many {
 	size_t busy;   /* workers that run a trial */
 	bool fresh;    /* there is news that the caller's thread has not looked at */
 	bool closed;
+	struct ahead *ahead; /* machines for the trials to come; NULL: there is but one trial */
 };
 
 /* What one worker is at. */
@@ -77,6 +79,7 @@ static bool run_one(struct work *w, struct trial *t)
 	options.path = item->path;
 	options.target = item->target;
 	options.next_target = next < o->n ? o->items[next].target : NULL;
+	options.ahead = w->m->ahead;
 	options.watch = watch;
 	options.arg = w;
 	if (!item->target)
@@ -227,6 +230,8 @@ static void open_many(struct many *m, const struct many_options *o)
 	pthread_condattr_t attributes;
 
 	*m = (struct many){.o = o, .slots = xcalloc(o->n, sizeof *m->slots)};
+	if (o->n > 1)
+		m->ahead = ahead_new(o->jobs);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -264,6 +269,7 @@ int many_run(const struct many_options *o, struct error *err)
 	pthread_mutex_unlock(&m.lock);
 	if (started && o->closing)
 		o->closing(o->arg);
+	ahead_free(m.ahead);
 	pthread_mutex_lock(&m.lock);
 	m.closed = true;
 	pthread_cond_broadcast(&m.going);

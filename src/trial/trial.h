@@ -67,6 +67,7 @@ struct trial_options {
 	/* The target of the trial that will probably follow on this machine's heels; its machine may be
 	 * started meanwhile. NULL: none. */
 	const struct target *next_target;
+	struct ahead *ahead; /* where machines wait that were started ahead of need; may be NULL */
 	struct shelf *given; /* modules that another may need, looked for before the target's own;
 				may be NULL */
 	char *const *params; /* "name=value" each, NULL-terminated; may be NULL */
