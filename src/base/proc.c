@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -142,6 +143,52 @@ void proc_close(struct proc *p)
 	if (p->pid && p->pidfd >= 0)
 		close(p->pidfd);
 	p->pidfd = -1;
+}
+
+/* Killed, and not yet waited for. */
+static struct {
+	pthread_mutex_t lock;
+	pid_t pids[64];
+	size_t n;
+} dying = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Waits for those that have ended; with `all`, for all of them. With the lock held. */
+static void bury(bool all)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < dying.n; i++) {
+		pid_t got;
+
+		do
+			got = waitpid(dying.pids[i], NULL, all ? 0 : WNOHANG);
+		while (got < 0 && errno == EINTR);
+		if (!got)
+			dying.pids[left++] = dying.pids[i];
+	}
+	dying.n = left;
+}
+
+void proc_kill(struct proc *p)
+{
+	if (p->pid && !p->ended) {
+		kill(p->pid, SIGKILL);
+		pthread_mutex_lock(&dying.lock);
+		bury(false);
+		if (dying.n == sizeof dying.pids / sizeof *dying.pids)
+			bury(true);
+		dying.pids[dying.n++] = p->pid;
+		pthread_mutex_unlock(&dying.lock);
+		p->ended = true;
+	}
+	proc_close(p);
+}
+
+void proc_reap(void)
+{
+	pthread_mutex_lock(&dying.lock);
+	bury(true);
+	pthread_mutex_unlock(&dying.lock);
 }
 
 char *proc_status_text(int status)

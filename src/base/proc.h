@@ -37,6 +37,11 @@ int proc_start(struct proc *p, const struct proc_options *options, struct error 
 bool proc_ended(struct proc *p);
 /* Kills it (SIGKILL), waits for it and closes the pidfd. Safe on a proc that was never started. */
 void proc_close(struct proc *p);
+/* The same without waiting: what it had takes the kernel milliseconds to clear away. Some later call of these
+ * waits for it, proc_reap() at the latest. */
+void proc_kill(struct proc *p);
+/* Waits for all that proc_kill() has killed: to be called before the program ends. */
+void proc_reap(void);
 /* "exited with status 2", "was killed by signal 9 (Killed)". Caller frees. */
 char *proc_status_text(int status);
 

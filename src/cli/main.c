@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/interrupt.h"
+#include "base/proc.h"
 #include "target/target.h"
 
 #include <errno.h>
@@ -110,6 +111,7 @@ int main(int argc, char **argv)
 	if ((fflush(stdout) || ferror(stdout)) && status == EXIT_PASSED)
 		status = cli_fail(
 			EXIT_INFRASTRUCTURE, "cannot write the output: %s", strerror(errno));
+	proc_reap();
 	interrupt_reraise();
 	return status;
 }

@@ -406,7 +406,7 @@ void machine_close(struct machine *m)
 {
 	if (!m)
 		return;
-	proc_close(&m->qemu);
+	proc_kill(&m->qemu);
 	console_close(&m->console);
 	channel_close(&m->channel);
 	qmp_close(&m->qmp);
