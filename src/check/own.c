@@ -56,31 +56,8 @@ static struct shelf *shelf_of(const struct target *t)
 
 /* ---- FreeBSD ---- */
 
-static bool declares(const char *path, const void *bytes, size_t len, const char *name)
-{
-	struct ko ko;
-	bool yes;
-
-	ko_read(bytes, len, path, &ko);
-	yes = ko_declares(&ko, name);
-	ko_free(&ko);
-	return yes;
-}
-
-static bool defines(const char *path, const void *bytes, size_t len, const char *symbol)
-{
-	struct ko ko;
-	bool yes = false;
-
-	ko_read(bytes, len, path, &ko);
-	for (size_t i = 0; i < ko.exports.n && !yes; i++)
-		yes = !strcmp(ko.exports.v[i], symbol);
-	ko_free(&ko);
-	return yes;
-}
-
 /* Whether the kernel itself declares the module `name`. It is asked through a shelf too, one for each
- * kernel, so that its 30 MB are searched once for each name. */
+ * kernel, so that its 30 MB are read once. */
 static bool kernel_declares(const struct target *t, const char *name)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -97,7 +74,7 @@ static bool kernel_declares(const struct target *t, const char *name)
 		all = o;
 	}
 	pthread_mutex_unlock(&lock);
-	return shelf_search(o->shelf, t->os, name, declares) != NULL;
+	return shelf_declaring(o->shelf, t->os, name) != NULL;
 }
 
 static const char *kld_file(
@@ -105,13 +82,13 @@ static const char *kld_file(
 {
 	const char *found = shelf_find(shelf, t->os, name, near);
 
-	return found ? found : shelf_search(shelf, t->os, name, declares);
+	return found ? found : shelf_declaring(shelf, t->os, name);
 }
 
 char *own_module_defining(const struct target *t, const char *symbol)
 {
 	struct shelf *shelf = t->os == TARGET_FREEBSD ? shelf_of(t) : NULL;
-	const char *found = shelf ? shelf_search(shelf, t->os, symbol, defines) : NULL;
+	const char *found = shelf ? shelf_exporting(shelf, t->os, symbol) : NULL;
 
 	return found ? xstrdup(found) : NULL;
 }

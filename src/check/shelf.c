@@ -2,7 +2,8 @@
 /*
  * Files are sorted by module name when the first question comes, so that a question is a binary search.
  * What a file says inside is not indexed: a target has a thousand modules and a run asks for a
- * handful of words, so a search through the bytes, once for each word, is less than reading them all.
+ * handful of words, so a search through the bytes, once for each word, is less than reading them all. A
+ * file that was read for the modules that it declares is not searched again.
  */
 #include "check/shelf.h"
 
@@ -21,10 +22,14 @@ struct book {
 	char *name;
 	char *path;
 	enum target_os os;
+	bool read;	      /* so that `declares` is known */
+	struct strv declares; /* FreeBSD: the modules that it declares */
 };
 
+enum question { DECLARES, EXPORTS };
+
 struct answer {
-	bool (*fits)(const char *path, const void *bytes, size_t len, const char *word);
+	enum question what;
 	enum target_os os;
 	char *word;
 	const char *path; /* a book's, or NULL */
@@ -54,6 +59,7 @@ void shelf_free(struct shelf *s)
 	for (size_t i = 0; i < s->n; i++) {
 		free(s->books[i].name);
 		free(s->books[i].path);
+		strv_free(&s->books[i].declares);
 	}
 	for (size_t i = 0; i < s->nanswers; i++)
 		free(s->answers[i].word);
@@ -83,7 +89,8 @@ void shelf_add(struct shelf *s, const char *path, enum target_os os)
 		s->room = s->room ? 2 * s->room : 64;
 		s->books = xreallocarray(s->books, s->room, sizeof *s->books);
 	}
-	s->books[s->n++] = (struct book){ko_module_name(path), xstrdup(path), os};
+	s->books[s->n++] =
+		(struct book){.name = ko_module_name(path), .path = xstrdup(path), .os = os};
 	s->sorted = false;
 }
 
@@ -147,10 +154,13 @@ const char *shelf_find(struct shelf *s, enum target_os os, const char *name, con
 
 /* ---- by what is inside ---- */
 
-static bool asks(const struct answer *a, const char *path)
+/* Calls `fits` with the file's bytes if the string `word` is in them; false if it is not. */
+static bool asks(const char *path, const char *word,
+	bool (*fits)(void *arg, const char *path, const void *bytes, size_t len, const char *word),
+	void *arg)
 {
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t n = strlen(a->word) + 1; /* with the NUL that ends it */
+	size_t n = strlen(word) + 1; /* with the NUL that ends it */
 	struct stat st;
 	void *bytes;
 	bool yes;
@@ -160,25 +170,67 @@ static bool asks(const struct answer *a, const char *path)
 	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (bytes == MAP_FAILED)
 		return false;
-	yes = memmem(bytes, (size_t)st.st_size, a->word, n) &&
-		a->fits(path, bytes, (size_t)st.st_size, a->word);
+	yes = memmem(bytes, (size_t)st.st_size, word, n) &&
+		fits(arg, path, bytes, (size_t)st.st_size, word);
 	munmap(bytes, (size_t)st.st_size);
 	return yes;
 }
 
-static const char *search(const struct shelf *s, const struct answer *a)
+static bool has_export(
+	void *arg, const char *path, const void *bytes, size_t len, const char *symbol)
+{
+	struct ko ko;
+	bool yes = false;
+
+	(void)arg;
+	ko_read(bytes, len, path, &ko);
+	for (size_t i = 0; i < ko.exports.n && !yes; i++)
+		yes = !strcmp(ko.exports.v[i], symbol);
+	ko_free(&ko);
+	return yes;
+}
+
+static bool has_declared(const struct book *b, const char *name)
+{
+	for (size_t i = 0; i < b->declares.n; i++)
+		if (!strcmp(b->declares.v[i], name))
+			return true;
+	return false;
+}
+
+static bool read_declares(
+	void *arg, const char *path, const void *bytes, size_t len, const char *name)
+{
+	struct book *b = arg;
+	struct ko ko;
+
+	ko_read(bytes, len, path, &ko);
+	for (size_t i = 0; i < ko.ndeclares; i++)
+		strv_add(&b->declares, ko.declares[i].name);
+	ko_free(&ko);
+	b->read = true;
+	return has_declared(b, name);
+}
+
+static bool answers(struct book *b, const struct answer *a)
+{
+	if (a->what == EXPORTS)
+		return asks(b->path, a->word, has_export, NULL);
+	return b->read ? has_declared(b, a->word) : asks(b->path, a->word, read_declares, b);
+}
+
+static const char *search(struct shelf *s, const struct answer *a)
 {
 	const char *found = NULL;
 
 	for (size_t i = 0; i < s->n; i++)
 		if (s->books[i].os == a->os && (!found || strcmp(s->books[i].path, found) < 0) &&
-			asks(a, s->books[i].path))
+			answers(&s->books[i], a))
 			found = s->books[i].path;
 	return found;
 }
 
-const char *shelf_search(struct shelf *s, enum target_os os, const char *word,
-	bool (*fits)(const char *path, const void *bytes, size_t len, const char *word))
+static const char *ask(struct shelf *s, enum target_os os, enum question what, const char *word)
 {
 	const char *found = NULL;
 	struct answer *a;
@@ -187,15 +239,25 @@ const char *shelf_search(struct shelf *s, enum target_os os, const char *word,
 	pthread_mutex_lock(&s->lock);
 	sort(s);
 	for (i = 0; i < s->nanswers; i++)
-		if (s->answers[i].fits == fits && s->answers[i].os == os &&
+		if (s->answers[i].what == what && s->answers[i].os == os &&
 			!strcmp(s->answers[i].word, word))
 			break;
 	if (i == s->nanswers) {
 		a = ARRAY_ADD(s->answers, s->nanswers);
-		*a = (struct answer){fits, os, xstrdup(word), NULL};
+		*a = (struct answer){what, os, xstrdup(word), NULL};
 		a->path = search(s, a);
 	}
 	found = s->answers[i].path;
 	pthread_mutex_unlock(&s->lock);
 	return found;
+}
+
+const char *shelf_declaring(struct shelf *s, enum target_os os, const char *name)
+{
+	return ask(s, os, DECLARES, name);
+}
+
+const char *shelf_exporting(struct shelf *s, enum target_os os, const char *symbol)
+{
+	return ask(s, os, EXPORTS, symbol);
 }

@@ -25,10 +25,10 @@ void shelf_add(struct shelf *s, const char *path, enum target_os os);
  * The string is the shelf's. */
 const char *shelf_find(struct shelf *s, enum target_os os, const char *name, const char *near);
 
-/* The first file by path that `fits` says yes to; it is asked only about files that have the string
- * `word` in them. The answer is kept: the next question with the same `fits` and `word` costs
- * nothing. The string is the shelf's. */
-const char *shelf_search(struct shelf *s, enum target_os os, const char *word,
-	bool (*fits)(const char *path, const void *bytes, size_t len, const char *word));
+/* The first file by path that declares the FreeBSD module `name` (ko_declares), or that has the symbol
+ * `symbol` for others; NULL if none does. Answers are kept: the same question again costs nothing. The
+ * string is the shelf's. */
+const char *shelf_declaring(struct shelf *s, enum target_os os, const char *name);
+const char *shelf_exporting(struct shelf *s, enum target_os os, const char *symbol);
 
 #endif

@@ -147,8 +147,11 @@ struct show *show_new(enum show_kind kind, const struct plan *plan, bool console
 	pthread_mutex_init(&s->lock, NULL);
 	terminal_setup(&s->term, stdout);
 	s->term.console = console;
-	if (kind == SHOW_TABLE)
+	if (kind == SHOW_TABLE) {
+		/* A drawing goes out in one piece. */
+		setvbuf(stdout, NULL, _IOFBF, 65536);
 		open_table(s);
+	}
 	if (kind == SHOW_JSON)
 		json_begin(&s->json, stdout);
 	return s;

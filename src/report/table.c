@@ -42,10 +42,10 @@ struct table {
 	size_t next; /* the first row that was not written */
 	size_t last; /* behind the last row that has begun */
 	size_t counts[VERDICTS], expected;
-	/* The live part as it was drawn: the lengths of its lines. */
+	/* The live part as it was drawn: the lengths of its lines, and its text. */
 	size_t *drawn, ndrawn;
+	struct buf block;
 	int64_t began_us, drawn_us;
-	bool stale;
 };
 
 /* ---- one line ---- */
@@ -204,6 +204,7 @@ void table_free(struct table *t)
 	free(t->widths);
 	free(t->cells);
 	free(t->drawn);
+	buf_free(&t->block);
 	free(t);
 }
 
@@ -295,13 +296,21 @@ static void erase(struct table *t)
 	t->ndrawn = 0;
 }
 
-static void draw_line(struct table *t, struct line *l)
+/* A block of lines, not yet written. */
+struct block {
+	struct buf text;
+	size_t *lengths, n;
+};
+
+static void block_add(struct block *b, struct line *l)
 {
-	*ARRAY_ADD(t->drawn, t->ndrawn) = l->used;
-	write_line(t, l);
+	*ARRAY_ADD(b->lengths, b->n) = l->used;
+	buf_add(&b->text, l->text.data, l->text.len);
+	buf_add(&b->text, "\n", 1);
+	buf_free(&l->text);
 }
 
-static void draw_progress(struct table *t, size_t room)
+static void add_progress(const struct table *t, size_t room, struct block *b)
 {
 	struct line l = {.room = room, .colour = t->o.colour};
 	size_t over = 0, bad = t->counts[VERDICT_FAIL] + t->counts[VERDICT_INFRASTRUCTURE];
@@ -318,17 +327,17 @@ static void draw_progress(struct table *t, size_t room)
 	free(text);
 	text = xasprintf(", %.0f s", (double)(clock_us() - t->began_us) / 1e6);
 	line_put(&l, DIM, text);
-	draw_line(t, &l);
+	block_add(b, &l);
 }
 
 static void draw(struct table *t)
 {
+	struct block b = {0};
 	unsigned width, height;
 	size_t rows = t->last;
 
 	if (!t->o.live)
 		return;
-	erase(t);
 	screen(t, &width, &height);
 	if (rows > t->next + height - 2)
 		rows = t->next + (height > 2 ? height - 2 : 0);
@@ -336,11 +345,24 @@ static void draw(struct table *t)
 		struct line l = {.room = width - 1, .colour = t->o.colour};
 
 		put_row(t, row, &l);
-		draw_line(t, &l);
+		block_add(&b, &l);
 	}
-	draw_progress(t, width - 1);
-	t->stale = false;
+	add_progress(t, width - 1, &b);
 	t->drawn_us = clock_us();
+	if (t->ndrawn && b.text.len == t->block.len &&
+		!memcmp(b.text.data, t->block.data, b.text.len)) {
+		buf_free(&b.text);
+		free(b.lengths);
+		return;
+	}
+	erase(t);
+	fwrite(b.text.data, 1, b.text.len, t->o.out);
+	fflush(t->o.out);
+	buf_free(&t->block);
+	free(t->drawn);
+	t->block = b.text;
+	t->drawn = b.lengths;
+	t->ndrawn = b.n;
 }
 
 /* Writes the rows whose turn it is. */
@@ -374,11 +396,8 @@ static void touch(struct table *t, size_t row)
 {
 	if (t->last <= row)
 		t->last = row + 1;
-	t->stale = true;
-	if (t->o.live && clock_us() - t->drawn_us > REDRAW_US && t->next < t->o.nrows) {
+	if (clock_us() - t->drawn_us > REDRAW_US && t->next < t->o.nrows)
 		draw(t);
-		fflush(t->o.out);
-	}
 }
 
 void table_stage(struct table *t, size_t row, size_t column, enum stage stage)
@@ -405,10 +424,8 @@ void table_set(struct table *t, size_t row, size_t column, const struct trial *t
 
 void table_tick(struct table *t)
 {
-	if (!t->o.live || t->next == t->o.nrows)
-		return;
-	draw(t);
-	fflush(t->o.out);
+	if (t->next < t->o.nrows)
+		draw(t);
 }
 
 void table_end(struct table *t)

@@ -394,6 +394,11 @@ static void an_own_module_is_found_by_its_file_and_by_what_it_declares(void **st
 	(void)state;
 	expect_file(&t, "if_nb", "/if-nb.ko");
 	expect_file(&t, "nb_core", "/if-nb.ko");
+	/* Asked again, it says the same of what it has read and of what it has not. */
+	for (int i = 0; i < 2; i++) {
+		expect_file(&t, "nb_core", "/if-nb.ko");
+		expect_file(&t, "nb_other", NULL);
+	}
 	expect_file(&t, "pci", NULL); /* in the kernel: there is nothing to load */
 	expect_file(&t, "nb_other", NULL);
 	drop_target(&t);

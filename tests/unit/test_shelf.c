@@ -111,42 +111,6 @@ static void what_was_given_comes_before_the_targets_own(void **state)
 	shelf_free(given);
 }
 
-static int asked;
-
-static bool count_and_say_yes(const char *path, const void *bytes, size_t len, const char *word)
-{
-	(void)path, (void)bytes, (void)len, (void)word;
-	asked++;
-	return true;
-}
-
-static void what_stands_inside_is_searched_once_for_each_word(void **state)
-{
-	struct shelf *s = shelf_new();
-
-	(void)state;
-	for (int i = 0; i < 50; i++) {
-		AUTO_FREE char *name = xasprintf("m/%02d.ko", 49 - i), *path = in_home(name);
-
-		/* put() does not write the NUL that ends the word. */
-		put(name, "");
-		FILE *f = fopen(path, "w");
-		fwrite(i % 2 ? "\0odd\0" : "\0even\0", 1, i % 2 ? 5 : 6, f);
-		fclose(f);
-		shelf_add(s, path, TARGET_FREEBSD);
-	}
-	asked = 0;
-	for (int i = 0; i < 3; i++) {
-		const char *got = shelf_search(s, TARGET_FREEBSD, "odd", count_and_say_yes);
-
-		assert_non_null(got);
-		assert_non_null(strstr(got, "/m/00.ko"));
-		assert_null(shelf_search(s, TARGET_FREEBSD, "none", count_and_say_yes));
-	}
-	assert_true(asked > 0 && asked <= 25);
-	shelf_free(s);
-}
-
 static void *ask_a_thousand_times(void *arg)
 {
 	for (int i = 0; i < 1000; i++) {
@@ -190,7 +154,6 @@ int main(void)
 		TEST(links_to_directories_are_not_followed_but_links_to_files_count),
 		TEST(of_two_of_one_name_the_nearer_is_meant),
 		TEST(what_was_given_comes_before_the_targets_own),
-		TEST(what_stands_inside_is_searched_once_for_each_word),
 		TEST(several_threads_may_ask_at_once),
 	};
 
