@@ -130,12 +130,18 @@ static void edit_replays(const char *dir, const char *file, const char *content)
 
 	assert_int_equal(path_read(path, 1 << 20, &before), 0);
 	for (size_t i = 0; i < 2; i++) {
+		struct build first, again;
+
 		lab_write(dir, file, "%s", before.data);
-		build_first(dir, systems[i]);
+		first = built(dir, systems[i]);
 		lab_write(dir, file, "%s", content);
 		expect(dir, systems[i], true);
-		lab_write(dir, file, "%s\n", before.data);
-		expect(dir, systems[i], true);
+		lab_write(dir, file, "%s", before.data);
+		again = built(dir, systems[i]);
+		assert_true(again.replayed);
+		assert_same_modules(&again, &first);
+		build_free(&again);
+		build_free(&first);
 	}
 }
 
