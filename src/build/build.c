@@ -16,9 +16,7 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "base/proc.h"
-#include "build/mirror.h"
-#include "build/sandbox.h"
-#include "build/system.h"
+#include "build/job.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -32,18 +30,6 @@
 #define LOG_MAX	     (8u << 20)
 #define MODULE_MAX   (256u << 20)
 #define STAMP_MAX    (1u << 20)
-
-struct job {
-	const char *dir;
-	const struct target *target;
-	const struct build_system *system;
-	int64_t deadline;
-	struct mirror mirror;
-	struct sandbox sandbox;
-	struct manifest last, now;
-	struct build *out;
-	struct error *err;
-};
 
 void module_files_free(struct module_files *m)
 {
@@ -75,7 +61,7 @@ static void job_close(struct job *j)
 
 /* ---- what the mirror was made for ---- */
 
-static char *identity(const struct job *j)
+char *job_identity(const struct job *j)
 {
 	const struct target *t = j->target;
 	struct buf text = {0};
@@ -86,7 +72,7 @@ static char *identity(const struct job *j)
 	return buf_take(&text);
 }
 
-static bool read_beside(const struct job *j, const char *name, size_t max, struct buf *text)
+bool job_read(const struct job *j, const char *name, size_t max, struct buf *text)
 {
 	AUTO_FREE char *path = mirror_file(&j->mirror, name);
 
@@ -109,10 +95,10 @@ static void remove_beside(const struct job *j, const char *name)
 
 static bool same_identity(const struct job *j)
 {
-	AUTO_FREE char *now = identity(j);
+	AUTO_FREE char *now = job_identity(j);
 	AUTO_BUF struct buf then = {0};
 
-	return read_beside(j, "identity", STAMP_MAX, &then) && !strcmp(then.data, now);
+	return job_read(j, "identity", STAMP_MAX, &then) && !strcmp(then.data, now);
 }
 
 /* ---- modules ---- */
@@ -173,7 +159,7 @@ static bool load_stamped(struct job *j)
 	AUTO_BUF struct buf stamp = {0}, seen = {0};
 	char *line, *rest;
 
-	if (!read_beside(j, "stamp", STAMP_MAX, &stamp))
+	if (!job_read(j, "stamp", STAMP_MAX, &stamp))
 		return false;
 	buf_adds(&seen, stamp.data);
 	line = strtok_r(seen.data, "\n", &rest);
@@ -254,31 +240,27 @@ static int own_failure(const struct job *j, const struct buf *log, int status)
 	return 0;
 }
 
-static int prepare_sandbox(struct job *j)
+int job_prepare(struct job *j, const char *copy)
 {
-	int r = sandbox_begin(&j->sandbox, j->err);
+	int r;
 
+	sandbox_free(&j->sandbox);
+	r = sandbox_begin(&j->sandbox, j->err);
 	if (!r)
 		r = j->system->mount(&j->sandbox, j->target, j->mirror.base, j->err);
 	if (!r)
-		sandbox_add_source(&j->sandbox, j->dir, j->mirror.src, j->target);
+		sandbox_add_source(&j->sandbox, j->dir, copy, j->target);
 	return r;
 }
 
-/* One run of make. Its wait status, or -errno when that says nothing about the module. */
-static int run_recipe(struct job *j, enum recipe recipe, char **log)
+int job_run(struct job *j, struct buf *log)
 {
 	struct output o = {0};
 	int64_t cpu = 0;
-	int r = prepare_sandbox(j);
+	int r = proc_run(
+		j->sandbox.argv.v, clock_left_ms(j->deadline), on_line, NULL, &o, &cpu, j->err);
 	int own;
 
-	if (r)
-		return r;
-	j->system->forget(j->mirror.src, recipe);
-	j->system->command(&j->sandbox, recipe, j->dir, j->target);
-	r = proc_run(
-		j->sandbox.argv.v, clock_left_ms(j->deadline), on_line, NULL, &o, &cpu, j->err);
 	j->out->cpu_us += cpu;
 	if (r == -ETIMEDOUT)
 		error_set(j->err, ETIMEDOUT, "the build of %s did not end in the time it was given",
@@ -286,14 +268,29 @@ static int run_recipe(struct job *j, enum recipe recipe, char **log)
 	own = r >= 0 ? own_failure(j, &o.log, r) : r;
 	if (o.dropped)
 		buf_addf(&o.log, "(%zu more bytes of output)\n", o.dropped);
+	*log = o.log;
+	return own ? own : r;
+}
+
+/* One run of make. Its wait status, or -errno when that says nothing about the module. */
+static int run_recipe(struct job *j, enum recipe recipe, char **log)
+{
+	struct buf said = {0};
+	int r = job_prepare(j, j->mirror.src);
+
+	if (r)
+		return r;
+	j->system->forget(j->mirror.src, recipe);
+	j->system->command(&j->sandbox, recipe, j->dir, j->target);
+	r = job_run(j, &said);
 	/* make says so itself when it fails; whatever else failed in its place did not. */
-	if (r > 0 && !says(&o.log, "make: ***") && !says(&o.log, "make: stopped in ")) {
+	if (r > 0 && !says(&said, "make: ***") && !says(&said, "make: stopped in ")) {
 		AUTO_FREE char *how = proc_status_text(r);
 
-		buf_addf(&o.log, "make: *** %s\n", how);
+		buf_addf(&said, "make: *** %s\n", how);
 	}
-	*log = buf_take(&o.log);
-	return own ? own : r;
+	*log = buf_take(&said);
+	return r;
 }
 
 /* Tries the first recipe and, where that cannot have been what the author meant, the second. */
@@ -310,7 +307,6 @@ static int run_plan(struct job *j, struct recipes plan, struct buf *stamp)
 		return 0;
 	if (status && !j->system->makes_missing(j->dir, j->out->log))
 		return 0;
-	sandbox_free(&j->sandbox);
 	buf_free(stamp);
 	status = run_recipe(j, plan.second, &log);
 	if (status < 0)
@@ -374,7 +370,7 @@ static enum recipe last_recipe(const struct job *j)
 {
 	AUTO_BUF struct buf recipe = {0};
 
-	if (!read_beside(j, "recipe", 64, &recipe))
+	if (!job_read(j, "recipe", 64, &recipe))
 		return RECIPE_NONE;
 	return !strcmp(recipe.data, "own\n") ? RECIPE_OWN : RECIPE_DIRECT;
 }
@@ -388,19 +384,45 @@ static struct recipes reorder(const struct job *j, struct recipes plan)
 	return plan;
 }
 
+/* Whether the last build was a good one, and all there is of it is still there. */
+static bool may_replay(struct job *j)
+{
+	bool may = again_is_possible(j) && last_recipe(j) == RECIPE_DIRECT && load_stamped(j);
+
+	module_files_free(&j->out->modules);
+	return may;
+}
+
+static int replay_last(struct job *j, struct buf *stamp)
+{
+	int r = again_replay(j);
+
+	if (r != 1)
+		return r;
+	load_products(j, RECIPE_DIRECT, stamp);
+	j->out->replayed = true;
+	return 0;
+}
+
 static int make_anew(struct job *j, struct recipes plan)
 {
 	AUTO_BUF struct buf stamp = {0};
-	AUTO_FREE char *who = identity(j);
-	bool afresh = !same_identity(j);
+	AUTO_FREE char *who = job_identity(j);
+	bool afresh = !same_identity(j), replay;
 	int r;
 
+	plan = reorder(j, plan);
+	replay = !afresh && plan.first == RECIPE_DIRECT && may_replay(j);
 	remove_beside(j, "stamp");
 	r = mirror_sync(&j->mirror, &j->last, &j->now, afresh, j->err);
 	if (!r)
 		r = write_beside(j, "identity", who, strlen(who));
-	if (!r)
-		r = run_plan(j, reorder(j, plan), &stamp);
+	if (!r && replay)
+		r = replay_last(j, &stamp);
+	if (!r && !j->out->replayed)
+		r = run_plan(j, plan, &stamp);
+	if (!r && plan.first == RECIPE_DIRECT && j->out->modules.n)
+		r = again_ask(j);
 	if (r)
 		return r; /* the mirror stays dirty: make may have been cut off in mid-write */
 	j->out->rebuilt = true;
@@ -423,7 +445,7 @@ static bool take_last(struct job *j)
 		module_files_free(&j->out->modules);
 		return false;
 	}
-	read_beside(j, "log", LOG_MAX + 4096, &log);
+	job_read(j, "log", LOG_MAX + 4096, &log);
 	j->out->log = buf_take(&log);
 	return true;
 }

@@ -30,8 +30,9 @@ struct module_files {
 };
 
 struct build {
-	bool rebuilt; /* false: nothing had changed since the last build */
-	bool ok;      /* modules hold what was built */
+	bool rebuilt;  /* false: nothing had changed since the last build */
+	bool replayed; /* rebuilt, by the commands of the last build and without make */
+	bool ok;       /* modules hold what was built */
 	int64_t took_us;
 	int64_t cpu_us;		     /* CPU time of the build's processes */
 	struct module_files modules; /* in no particular order */

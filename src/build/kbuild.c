@@ -13,6 +13,7 @@
 
 #include "base/path.h"
 #include "build/files.h"
+#include "build/kbuild-replay.h"
 #include "build/mirror.h"
 
 #include <ctype.h>
@@ -331,4 +332,6 @@ const struct build_system kbuild_system = {
 	.makes_missing = kbuild_makes_missing,
 	.forget = kbuild_forget,
 	.products = kbuild_products,
+	.ask = kbuild_ask,
+	.replay = kbuild_replay,
 };

@@ -216,6 +216,16 @@ static int open_parent(int src, const char *path, const char **name)
 	return open_below(src, parent, O_RDONLY | O_DIRECTORY, false);
 }
 
+void mirror_remove(const char *src, const char *path)
+{
+	const char *name;
+	AUTO_CLOSE int dir = open(src, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_CLOSE int parent = dir < 0 ? -1 : open_parent(dir, path, &name);
+
+	if (parent >= 0)
+		unlinkat(parent, name, 0);
+}
+
 static int copy_entry(const struct mirror *m, int src, struct source_entry *e)
 {
 	const char *name;

@@ -48,5 +48,7 @@ char *mirror_file(const struct mirror *m, const char *name);
 /* Reads the file `path` below `src`, following no link out of it: what a build leaves behind is
  * hostile. `st` (when not NULL) says what it was. 0 or -errno, no sentence. */
 int mirror_read(const char *src, const char *path, size_t max, struct buf *out, struct stat *st);
+/* Removes the file `path` below `src`, if it is there, following no link. */
+void mirror_remove(const char *src, const char *path);
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include "base/buf.h"
 #include "base/error.h"
+#include "build/replay.h"
 #include "build/sandbox.h"
 #include "target/target.h"
 
@@ -45,6 +46,12 @@ struct build_system {
 	 * called the directory. */
 	void (*products)(
 		const char *src, const char *inside, enum recipe recipe, struct strv *paths);
+	/* Adds a command that writes what the build system exports to its commands, NUL-terminated each,
+	 * to "exports" in the source directory, which is an empty one. NULL: there is no replay. */
+	void (*ask)(struct sandbox *s, const struct target *target);
+	/* Writes the script that does again what the last build, of RECIPE_DIRECT, did with the files that
+	 * have changed. False if only the build system itself can know what is to be done. */
+	bool (*replay)(struct replay *replay);
 };
 
 extern const struct build_system kbuild_system, bsdmake_system;
