@@ -13,6 +13,11 @@ enum {
 
 int run_main(int argc, char **argv);
 int target_main(int argc, char **argv);
+/* Removes the snapshots that were not used for so many days, or cannot be used any more; says which. Its
+ * exit status. */
+int prune_snapshots(long days);
+/* Removes those of the target with this full name. */
+void prune_target(const char *name);
 
 /* Prints "kmodlab: <sentence>" and, for EXIT_USAGE, where help is; returns `status`. */
 int cli_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));

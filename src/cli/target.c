@@ -22,6 +22,7 @@ static int add_main(int argc, char **argv);
 static int list_main(int argc, char **argv);
 static int show_main(int argc, char **argv);
 static int remove_main(int argc, char **argv);
+static int prune_main(int argc, char **argv);
 
 static const struct verb {
 	const char *name;
@@ -44,6 +45,11 @@ static const struct verb {
 		"That is what stands in the target's file, and where that file is.\n"},
 	{"remove", remove_main, "NAME...", "remove targets with their files",
 		"What tree: and host targets were found in is left alone.\n"},
+	{"prune", prune_main, "", "remove snapshots that are not used any more",
+		"      --days N           not used for N days (default 30; 0: all)\n\n"
+		"Each target has a snapshot of a booted machine, 70 MB or so, for every kind of machine\n"
+		"that was asked for (--cpus, --memory, --accel). One whose target, kernel or QEMU is\n"
+		"gone or has changed goes in any case. What is removed is made again when it is needed.\n"},
 };
 #define NVERBS (sizeof verbs / sizeof *verbs)
 
@@ -85,6 +91,7 @@ static void verb_help(const struct verb *v)
 	printf("usage: kmodlab target %s%s%s%s\n\n%c%s.\n%s", v->name,
 		v->main == list_main	      ? " [--json]"
 			: v->main == add_main ? " [--sets DIR | --mirror URL]"
+			: v->main == prune_main ? " [--days N]"
 					      : "",
 		*v->arguments ? " " : "", v->arguments, v->sentence[0] - 'a' + 'A', v->sentence + 1,
 		v->more);
@@ -97,6 +104,8 @@ static void verb_help(const struct verb *v)
 /* What the verbs' options say. */
 struct choices {
 	bool json;		     /* list's */
+	long days;		     /* prune's */
+	bool bad_days;
 	struct target_source source; /* add's */
 };
 
@@ -109,6 +118,8 @@ static bool take_option(const struct verb *v, int c, struct choices *into)
 		into->source.sets = optarg;
 	else if (c == 'm' && v->main == add_main)
 		into->source.mirror = optarg;
+	else if (c == 'd' && v->main == prune_main)
+		into->bad_days = !cli_number(optarg, 0, 36500, &into->days);
 	else
 		return false;
 	return true;
@@ -123,6 +134,7 @@ static int take_options(int argc, char **argv, const struct verb *v, struct choi
 		{"json", no_argument, NULL, 'j'},
 		{"sets", required_argument, NULL, 's'},
 		{"mirror", required_argument, NULL, 'm'},
+		{"days", required_argument, NULL, 'd'},
 		{NULL, 0, NULL, 0},
 	};
 	char *own = argv[0];
@@ -143,8 +155,12 @@ static int take_options(int argc, char **argv, const struct verb *v, struct choi
 		return cli_fail(EXIT_USAGE, "--json is for kmodlab target list");
 	if (c == 's' || c == 'm')
 		return cli_fail(EXIT_USAGE, "--sets and --mirror are for kmodlab target add");
+	if (c == 'd')
+		return cli_fail(EXIT_USAGE, "--days is for kmodlab target prune");
 	if (c != -1)
 		return cli_fail(EXIT_USAGE, "see kmodlab target %s --help", v->name);
+	if (into->bad_days)
+		return cli_fail(EXIT_USAGE, "--days is to be a whole number, 0 or more");
 	return -1;
 }
 
@@ -436,6 +452,7 @@ static int remove_one(const char *typed)
 		return cli_fail(EXIT_USAGE, "%s", err.text);
 	if (r)
 		return cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text);
+	prune_target(name);
 	printf("removed %s, %.0f MB\n", name, (double)bytes / 1e6);
 	return EXIT_PASSED;
 }
@@ -456,6 +473,18 @@ static int remove_main(int argc, char **argv)
 		status = one > status ? one : status;
 	}
 	return status;
+}
+
+static int prune_main(int argc, char **argv)
+{
+	struct choices chosen = {.days = 30};
+	int status = take_options(argc, argv, &verbs[4], &chosen);
+
+	if (status >= 0)
+		return status;
+	if (optind < argc)
+		return cli_fail(EXIT_USAGE, "kmodlab target prune takes no names; see its --help");
+	return prune_snapshots(chosen.days);
 }
 
 int target_main(int argc, char **argv)

@@ -20,7 +20,13 @@
 
 #define LOOKS	  20000 /* at the ring, before a sleep between any two */
 #define LOOK_US	  1000
-#define SETTLE_US 200000 /* what a kernel that has just booted may still be busy for */
+
+/* A kernel that has just booted has some work left, and says so. It is at rest when it has been there for a
+ * while (in milliseconds), and silent for some time. */
+#define REST_LEAST  1500
+#define REST_SILENT 500
+#define REST_MOST   6000
+#define REST_STEP   100
 
 /* What the two processes share. */
 struct common {
@@ -285,11 +291,21 @@ static void call_module(const struct proto_header *h, const uint8_t *at, const u
 	unlock();
 }
 
+static void come_to_rest(void)
+{
+	unsigned silent = 0;
+
+	for (unsigned at = 0; at < REST_MOST && (at < REST_LEAST || silent < REST_SILENT);
+		at += REST_STEP) {
+		os_sleep_us(REST_STEP * 1000);
+		silent = os_log_skip() ? 0 : silent + REST_STEP;
+	}
+}
+
 static void park(uint32_t serial)
 {
-	os_sleep_us(SETTLE_US);
+	come_to_rest();
 	lock();
-	os_log_skip();
 	send_done(serial, 0, 0, 0);
 	unlock();
 	parked = 1;

@@ -370,15 +370,16 @@ long os_log_read(void *to, size_t len)
 	return (long)head + n;
 }
 
-void os_log_skip(void)
+int os_log_skip(void)
 {
 	char line[4200];
+	int any = 0;
 	long n;
 
-	do
-		n = os_log_read(line, sizeof line);
-	while (n > 0 || n == -32);
+	while ((n = os_log_read(line, sizeof line)) > 0 || n == -32)
+		any = 1;
 	pending->len = 0;
+	return any;
 }
 
 /* A muted console would be mute in a panic too, so it stays as it is. */

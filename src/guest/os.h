@@ -38,8 +38,8 @@ unsigned os_wait(unsigned what, int worker);
 long os_log_read(void *to, size_t len);
 /* After -EPIPE: how many records were lost at the least; 0 where the records' own numbers tell. */
 uint64_t os_log_lost(void);
-/* Forgets the log up to now. */
-void os_log_skip(void);
+/* Forgets the log up to now; whether there was anything. */
+int os_log_skip(void);
 /* Whether the console shows all that is logged, or only what the kernel says when it dies. */
 void os_console_loud(int loud);
 

@@ -91,5 +91,8 @@ void machine_close(struct machine *m);
 
 /* Adds the text that tells one snapshot from another to `out`; `accel` is not ACCEL_AUTO. */
 void machine_key(const struct machine_options *o, enum accel accel, struct buf *out);
+/* Whether a snapshot with this key could still be continued by this QEMU and this program, if somebody
+ * asked for a machine of its kind, with the kernel image as it is now. */
+bool machine_key_is_current(enum proto_os os, const char *kernel, const char *key);
 
 #endif

@@ -116,16 +116,22 @@ static void add_host_cpu(struct buf *out)
 	}
 }
 
-void qemu_fingerprint(const struct qemu_start *s, struct buf *out)
+void qemu_program_fingerprint(struct buf *out)
 {
 	AUTO_FREE char *program = path_program(QEMU);
-	AUTO_STRV struct strv a = {0};
 	struct stat st = {0};
 
 	if (program)
 		(void)!stat(program, &st);
 	buf_addf(out, "qemu %s %lld %lld.%09ld\n", program ? program : "", (long long)st.st_size,
 		(long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
+void qemu_fingerprint(const struct qemu_start *s, struct buf *out)
+{
+	AUTO_STRV struct strv a = {0};
+
+	qemu_program_fingerprint(out);
 	add_machine(&a, s);
 	for (size_t i = 0; i < a.n; i++)
 		buf_addf(out, "%s ", a.v[i]);

@@ -27,5 +27,7 @@ int qemu_start(struct proc *p, const struct qemu_start *s, struct error *err);
 /* Adds lines that change when a machine that was saved by one QEMU cannot be continued by another: the
  * program, and all that shapes the machine. */
 void qemu_fingerprint(const struct qemu_start *s, struct buf *out);
+/* The one of these lines that tells the program. */
+void qemu_program_fingerprint(struct buf *out);
 
 #endif

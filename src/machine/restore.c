@@ -39,6 +39,15 @@ void machine_key(const struct machine_options *o, enum accel accel, struct buf *
 	boot_fingerprint(o->os, o->kernel, out);
 }
 
+bool machine_key_is_current(enum proto_os os, const char *kernel, const char *key)
+{
+	AUTO_BUF struct buf boot = {0}, program = {0};
+
+	boot_fingerprint(os, kernel, &boot);
+	qemu_program_fingerprint(&program);
+	return strstr(key, boot.data) && strstr(key, program.data);
+}
+
 /* ---- taking one ---- */
 
 static int park(struct machine *m, struct error *err)
@@ -113,6 +122,19 @@ static int forget_address(int state, struct error *err)
 	return error_set(err, EIO, "QEMU saved the machine in a way that is not known here");
 }
 
+/* Those of the same target that nothing can be continued from any more, now that there is a new one. */
+static void drop_outdated(const struct machine_options *o)
+{
+	struct snapshot_list list;
+
+	snapshot_list(&list);
+	for (size_t i = 0; i < list.n; i++)
+		if (!strcmp(list.items[i].target, o->name) &&
+			!machine_key_is_current(o->os, o->kernel, list.items[i].key))
+			snapshot_drop(list.items[i].dir);
+	snapshot_list_free(&list);
+}
+
 /* Boots one, saves it and keeps what was saved. */
 static int make(const struct machine_options *o, struct error *err)
 {
@@ -138,6 +160,7 @@ static int make(const struct machine_options *o, struct error *err)
 		machine_key(o, m->accel, &key);
 		dir = snapshot_dir(o->name, key.data);
 		r = snapshot_keep(dir, key.data, ram, ram_bytes(o), state, &m->hello, err);
+		drop_outdated(o);
 	}
 	machine_close(m);
 	/* That it came up, and could not be saved or kept, is no reason not to run anything. */
