@@ -89,10 +89,10 @@ static void usage(FILE *out)
 static void verb_help(const struct verb *v)
 {
 	printf("usage: kmodlab target %s%s%s%s\n\n%c%s.\n%s", v->name,
-		v->main == list_main	      ? " [--json]"
-			: v->main == add_main ? " [--sets DIR | --mirror URL]"
+		v->main == list_main		? " [--json]"
+			: v->main == add_main	? " [--sets DIR | --mirror URL]"
 			: v->main == prune_main ? " [--days N]"
-					      : "",
+						: "",
 		*v->arguments ? " " : "", v->arguments, v->sentence[0] - 'a' + 'A', v->sentence + 1,
 		v->more);
 	if (v->main != add_main)
@@ -103,8 +103,8 @@ static void verb_help(const struct verb *v)
 
 /* What the verbs' options say. */
 struct choices {
-	bool json;		     /* list's */
-	long days;		     /* prune's */
+	bool json; /* list's */
+	long days; /* prune's */
 	bool bad_days;
 	struct target_source source; /* add's */
 };

@@ -18,8 +18,8 @@
  * hushed until the call is over: the records go their own way all the same. */
 #define FLOOD 200
 
-#define LOOKS	  20000 /* at the ring, before a sleep between any two */
-#define LOOK_US	  1000
+#define LOOKS	20000 /* at the ring, before a sleep between any two */
+#define LOOK_US 1000
 
 /* A kernel that has just booted has some work left, and says so. It is at rest when it has been there for a
  * while (in milliseconds), and silent for some time. */

@@ -7,7 +7,8 @@
 #include <string.h>
 
 struct waiting {
-	struct machine *machine; /* NULL: a free place, or one for a machine that is being started */
+	struct machine
+		*machine; /* NULL: a free place, or one for a machine that is being started */
 	struct machine_options options;
 	char *kernel, *name; /* what the options point at */
 	bool taken;	     /* the place */

@@ -230,8 +230,9 @@ int machine_restore(const struct machine_options *o, struct machine **out, struc
 	/* The accelerator, a part of the key, may only be known after a boot: the turn is for all of them. */
 	all = snapshot_dir(o->name, "");
 	turn = snapshot_take_turn(all, o->boot_timeout_ms + PARK_MS + SAVE_MS, err);
+	/* A cache that cannot be written to is no reason not to run anything either. */
 	if (turn < 0)
-		return turn;
+		return turn == -EINTR || turn == -ETIMEDOUT ? turn : -ENOTSUP;
 	r = machine_continue(o, out, err);
 	if (r != -ENOENT)
 		return r;

@@ -18,6 +18,7 @@
 #define INFO_MAX  ((size_t)64 << 10)
 #define STATE_MAX ((size_t)64 << 20)
 #define PAGE	  4096
+#define PIECE	  ((off_t)1 << 20) /* copied at a time */
 
 /* ---- where ---- */
 
@@ -197,43 +198,49 @@ static int write_at(int fd, const char *bytes, size_t len, off_t at)
 	return 0;
 }
 
+static bool is_zero(const char *bytes, size_t len)
+{
+	static const char zero[PAGE];
+
+	return !memcmp(bytes, zero, len);
+}
+
 /* Writes what is not zero of a piece of memory, page by page. */
 static int write_pages(int to, const char *bytes, size_t len, off_t at)
 {
-	static const char zero[PAGE];
 	size_t from = 0;
 	int r = 0;
 
-	for (size_t i = 0; i <= len && !r; i += PAGE) {
-		if (i < len && memcmp(bytes + i, zero, PAGE))
+	for (size_t i = 0; i < len && !r; i += PAGE) {
+		size_t page = len - i < PAGE ? len - i : PAGE;
+
+		if (!is_zero(bytes + i, page))
 			continue;
 		if (i > from)
 			r = write_at(to, bytes + from, i - from, at + (off_t)from);
-		from = i + PAGE;
+		from = i + page;
 	}
-	return r;
+	return r ?: len > from ? write_at(to, bytes + from, len - from, at + (off_t)from) : 0;
 }
 
-/* Copies `len` bytes (whole pages), leaving holes where there is nothing but zeros. */
+/* Copies `len` bytes, leaving holes where there is nothing but zeros. */
 static int copy_sparse(int from, int to, uint64_t len)
 {
-	const size_t piece = (size_t)1 << 20;
-	AUTO_FREE char *bytes = xcalloc(1, piece);
+	AUTO_FREE char *bytes = xcalloc(1, PIECE);
 	int r = ftruncate(to, (off_t)len) ? -errno : 0;
 
 	for (off_t at = 0; !r && (uint64_t)at < len;) {
 		off_t data = lseek(from, at, SEEK_DATA);
 		ssize_t n;
 
-		if (data < 0 || (uint64_t)data >= len)
-			break;
-		at = data / (off_t)piece * (off_t)piece;
-		n = pread(from, bytes, piece, at);
-		if (n < 0)
-			r = -errno;
-		else
-			r = write_pages(to, bytes, (size_t)n / PAGE * PAGE, at);
-		at += (off_t)piece;
+		if (data < 0)
+			return errno == ENXIO ? 0 : -errno; /* ENXIO: a hole up to the end */
+		at = data / PIECE * PIECE;
+		n = pread(from, bytes, PIECE, at);
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		r = write_pages(to, bytes, (size_t)n, at);
+		at += PIECE;
 	}
 	return r;
 }
@@ -246,9 +253,7 @@ static int put_file(const char *dir, const char *name, int from, uint64_t len, i
 	if (fd < 0)
 		return -errno;
 	fchmod(fd, 0600);
-	r = copy_sparse(from, fd, (len + PAGE - 1) / PAGE * PAGE);
-	if (!r && ftruncate(fd, (off_t)len))
-		r = -errno;
+	r = copy_sparse(from, fd, len);
 	return r ?: fsync(fd) ? -errno : 0;
 }
 

@@ -216,8 +216,8 @@ static void a_full_disk_is_said_to_be_one(void **state)
 static void a_kernel_that_does_not_come_up_is_an_infrastructure_error(void **state)
 {
 	AUTO_FREE char *dir = lab_module("noboot", FINE);
-	struct outcome o =
-		lab_run("run", "--json", "--boot-timeout", "0.3", "-t", BOOKWORM, dir, NULL);
+	struct outcome o = lab_run(
+		"run", "--json", "--cold", "--boot-timeout", "0.3", "-t", BOOKWORM, dir, NULL);
 
 	(void)state;
 	lab_expect(&o, 3, "infrastructure");
