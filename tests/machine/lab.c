@@ -284,6 +284,19 @@ char *lab_ko(const char *name, const char *source, const char *target)
 	return ko;
 }
 
+/* Whether the process was started, through whomever, by these tests and not by somebody else's run on the
+ * same host: it then has our $KMODLAB_LAB. One that does not tell counts as ours. */
+static bool is_of_this_lab(const char *pid)
+{
+	AUTO_FREE char *file = xasprintf("/proc/%s/environ", pid);
+	AUTO_FREE char *wanted = xasprintf("KMODLAB_LAB=%s", need("KMODLAB_LAB"));
+	AUTO_BUF struct buf text = {0};
+
+	if (path_read(file, 1 << 20, &text) || !text.len)
+		return true;
+	return memmem(text.data, text.len, wanted, strlen(wanted) + 1) != NULL;
+}
+
 /* The parent of the process; 0 if it cannot be told. */
 static pid_t parent_of(pid_t pid)
 {
@@ -326,7 +339,8 @@ int lab_machines(pid_t *pids, int max)
 		for (ssize_t i = 0; i < len; i++)
 			if (!line[i])
 				line[i] = ' ';
-		if (strstr(line, "qemu-system") && strstr(line, "-name kmodlab"))
+		if (strstr(line, "qemu-system") && strstr(line, "-name kmodlab") &&
+			is_of_this_lab(e->d_name))
 			pids[n++] = atoi(e->d_name);
 	}
 	if (proc)

@@ -64,7 +64,7 @@ void lab_expect(const struct outcome *o, int status, const char *verdict);
 /* Fails the test unless there is a finding with this rule whose message contains `words`. */
 void lab_expect_finding(const struct outcome *o, const char *rule, const char *words);
 
-/* How many QEMU processes are there that kmodlab started; waits a little for them to go away. */
+/* How many QEMU processes are there that a kmodlab of these tests started; waits a little for them to go away. */
 int lab_machines_left(void);
 /* Process ids of running QEMUs of ours: at most `max`, returns how many. */
 int lab_machines(pid_t *pids, int max);

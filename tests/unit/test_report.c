@@ -116,6 +116,41 @@ static void an_infrastructure_error_is_never_the_modules(void **state)
 	trial_free(&t);
 }
 
+static void a_second_machine_is_told_of_and_the_first_ones_doings_are_not_kept(void **state)
+{
+	struct trial t = make();
+	struct step boot = {.stage = STAGE_BOOT, .ok = true, .what = (char *)""};
+	char *text = NULL;
+	size_t len;
+	struct terminal term;
+	struct json j;
+	FILE *out = open_memstream(&text, &len);
+	size_t nsteps = t.nsteps;
+
+	(void)state;
+	terminal_setup(&term, out);
+	/* The first machine came up, and failed. */
+	t.nsteps = 0;
+	t.run.nlog = 0;
+	terminal_watch(&term, &t, STAGE_BOOT, &boot);
+	t.retried = strdup("QEMU was killed by signal 9");
+	terminal_watch(&term, &t, STAGE_BOOT, NULL);
+	t.nsteps = nsteps;
+	t.run.nlog = 2;
+	terminal_watch(&term, &t, STAGE_LOAD, &t.steps[0]);
+	terminal_finish(&term, &t);
+	json_begin(&j, out);
+	json_trial(&j, &t);
+	json_end(&j, false);
+	fclose(out);
+	assert_non_null(
+		strstr(text, "retried  in another machine: QEMU was killed by signal 9\n  load "));
+	assert_non_null(strstr(text, "\"retried\": true"));
+	assert_null(strstr(strstr(text, "retried  in") + 1, "retried  in"));
+	free(text);
+	trial_free(&t);
+}
+
 static void a_flood_is_shown_by_its_beginning_and_its_end(void **state)
 {
 	struct trial t = make();
@@ -148,6 +183,8 @@ int main(void)
 		cmocka_unit_test(the_terminal_report_has_levels_findings_and_verdict),
 		cmocka_unit_test(json_says_the_same_to_programs),
 		cmocka_unit_test(an_infrastructure_error_is_never_the_modules),
+		cmocka_unit_test(
+			a_second_machine_is_told_of_and_the_first_ones_doings_are_not_kept),
 		cmocka_unit_test(a_flood_is_shown_by_its_beginning_and_its_end),
 	};
 
