@@ -26,12 +26,14 @@ static char *key(void)
 	AUTO_FREE char *qemu = path_program("qemu-system-x86_64");
 	AUTO_BUF struct buf boot = {0};
 	struct stat st = {0};
+	char *rest;
 
 	if (qemu)
 		(void)!stat(qemu, &st);
 	path_read("/proc/sys/kernel/random/boot_id", 64, &boot);
-	return xasprintf("boot %s qemu %s %lld %lld", boot.data ? strtok(boot.data, "\n") : "?",
-		qemu ? qemu : "?", (long long)st.st_size, (long long)st.st_mtime);
+	return xasprintf("boot %s qemu %s %lld %lld",
+		boot.data ? strtok_r(boot.data, "\n", &rest) : "?", qemu ? qemu : "?",
+		(long long)st.st_size, (long long)st.st_mtime);
 }
 
 static int open_kvm(void)

@@ -114,5 +114,7 @@ struct machine *ahead_take(struct ahead *a, const struct machine_options *o)
 		vacate(w);
 	}
 	pthread_mutex_unlock(&a->lock);
+	if (m)
+		machine_taken(m);
 	return m;
 }

@@ -134,6 +134,8 @@ static int pull_all(struct machine *m)
 
 	console_pull(&m->console);
 	qmp_pull(&m->qmp);
+	if (m->qmp.resumed && !m->resumed_us)
+		m->resumed_us = clock_us();
 	pull_complaints(m);
 	r = channel_pull(&m->channel);
 	if (r == -EPROTO)
@@ -360,6 +362,16 @@ bool machine_without_ring(const struct machine *m)
 bool machine_restored(const struct machine *m)
 {
 	return m->snapshot != NULL;
+}
+
+int64_t machine_start_us(const struct machine *m)
+{
+	return m->resumed_us > m->taken_us ? m->resumed_us - m->taken_us : 0;
+}
+
+void machine_taken(struct machine *m)
+{
+	m->taken_us = clock_us();
 }
 
 bool machine_heard(struct machine *m)

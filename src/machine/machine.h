@@ -55,6 +55,11 @@ enum accel machine_accel(const struct machine *m);
 bool machine_without_ring(const struct machine *m);
 /* It comes from a snapshot. */
 bool machine_restored(const struct machine *m);
+/* How long a restored machine took from its start until it ran: what of that was waited for, so nothing
+ * when it was ready before it was needed. Microseconds. */
+int64_t machine_start_us(const struct machine *m);
+/* It was started ahead of need, and is needed from now on. */
+void machine_taken(struct machine *m);
 /* The agent has taken what was sent to it. When a restored machine has not within seconds, its snapshot
  * is no good. */
 bool machine_heard(struct machine *m);

@@ -22,6 +22,9 @@ struct machine {
 	char *snapshot; /* the one it comes from; NULL: it was booted */
 	bool runs;	/* false: it waits for its first request */
 
+	int64_t taken_us,
+		resumed_us; /* when somebody began to use it, and when it ran; 0: not yet */
+
 	bool awaiting; /* a request has not been answered yet */
 	int64_t brisk_until_us, nudge_us, nudge_gap_us;
 };

@@ -178,10 +178,12 @@ static int go_on(const struct machine_options *o, enum accel accel, struct snaps
 		.ram = from->ram,
 		.ram_is_private = true,
 		.state = from->state};
+	int64_t began = clock_us();
 	struct machine *m = machine_new(accel);
 	AUTO_FREE char *incoming = xasprintf("{\"uri\":\"fd:%d\"}", from->state);
 	int r = machine_start(m, &s, true, err);
 
+	m->taken_us = began;
 	m->snapshot = from->dir;
 	m->hello = from->hello;
 	from->dir = NULL;

@@ -403,6 +403,8 @@ static int all_calls(struct trial *t, const struct trial_options *o, struct mach
 		if (ours && o->watch)
 			o->watch(o->arg, t, STAGE_LOAD, NULL);
 		r = make_call(t, o, m, CALL_LOAD, i, params, err);
+		if (i == 0 && machine_restored(m))
+			step(t, o, STAGE_BOOT, true, machine_start_us(m), xstrdup(""), 0);
 		if (r < 0)
 			return r;
 		loaded += !r;
@@ -494,7 +496,9 @@ int load_run(struct trial *t, const struct trial_options *o,
 	t->machine_release = xstrdup(machine_hello(m)->release);
 	t->run.os = t->target->os;
 	t->run.timeout_ms = o->call_timeout_ms;
-	step(t, o, STAGE_BOOT, true, clock_us() - began, xstrdup(""), 0);
+	/* One that is restored begins with the first call. */
+	if (!t->restored)
+		step(t, o, STAGE_BOOT, true, clock_us() - began, xstrdup(""), 0);
 	r = all_calls(t, o, m, step, err);
 	t->run.console = xstrdup(machine_console(m));
 	machine_close(m);

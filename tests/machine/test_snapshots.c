@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Machines that come from a snapshot: made once, whatever goes wrong; the same answers as a machine that
+ * was booted; and nothing of one trial in the next.
+ */
+#include "lab.h"
+
+#include "base/path.h"
+
+#include <fcntl.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define HELLO                                                                                      \
+	"static int __init i(void) { pr_info(\"here I am\\n\"); return 0; }\n"                     \
+	"static void __exit x(void) { pr_info(\"and gone\\n\"); }\n"                               \
+	"module_init(i); module_exit(x);\n"
+
+static char *ko; /* HELLO, built */
+
+static int make_ko(void **state)
+{
+	(void)state;
+	ko = lab_ko("hello", HELLO, BOOKWORM);
+	return 0;
+}
+
+/* A cache of its own for one test; the one of all tests is back at the end of it. */
+static int own_cache(void **state)
+{
+	AUTO_FREE char *dir = lab_dir();
+
+	*state = xstrdup(getenv("XDG_CACHE_HOME"));
+	return setenv("XDG_CACHE_HOME", dir, 1);
+}
+
+static int cache_back(void **state)
+{
+	int r = path_remove_tree(getenv("XDG_CACHE_HOME"));
+
+	setenv("XDG_CACHE_HOME", *state, 1);
+	free(*state);
+	return r;
+}
+
+/* How many paths in the cache the pattern fits; the first of them, if wanted, for the caller to free. */
+static size_t in_cache(const char *pattern, char **first)
+{
+	AUTO_FREE char *whole = xasprintf("%s/kmodlab/%s", getenv("XDG_CACHE_HOME"), pattern);
+	glob_t found;
+	size_t n = glob(whole, 0, NULL, &found) ? 0 : found.gl_pathc;
+
+	if (first)
+		*first = n ? xstrdup(found.gl_pathv[0]) : NULL;
+	if (n)
+		globfree(&found);
+	return n;
+}
+
+#define ALL_OF_THEM "snapshots/*-????????????????"
+
+/* Runs it and tells whether the machine came from a snapshot. */
+static bool passes_restored(const char *first, const char *second)
+{
+	struct outcome o = lab_run("run", "--json", "-t", BOOKWORM, ko, first, second, NULL);
+	bool restored;
+
+	lab_expect(&o, 0, "pass");
+	restored = strstr(o.out.data, "\"restored\": true") != NULL;
+	if (!strstr(o.out.data, "here I am") || !strstr(o.out.data, "and gone"))
+		fail_msg("%.4000s", o.out.data);
+	lab_free(&o);
+	return restored;
+}
+
+static void a_target_boots_once_and_is_continued_from_then_on(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	assert_true(passes_restored(NULL, NULL));
+	assert_int_equal(in_cache(ALL_OF_THEM, NULL), 1);
+	assert_true(passes_restored(NULL, NULL));
+	assert_int_equal(in_cache(ALL_OF_THEM, NULL), 1);
+	/* Nothing of the one trial is in the next: the taint is told of each time. */
+	o = lab_run("run", "--json", "-j", "1", "-t", BOOKWORM, ko, ko, ko, NULL);
+	assert_int_equal(o.status, 0);
+	assert_int_equal(lab_trials(&o), 3);
+	for (size_t at = 0, i = 0; i < 3; i++) {
+		const char *taint = strstr(o.out.data + at, "loading out-of-tree module taints");
+
+		assert_non_null(taint);
+		at = (size_t)(taint - o.out.data) + 1;
+	}
+	lab_free(&o);
+}
+
+static void another_kind_of_machine_gets_a_snapshot_of_its_own(void **state)
+{
+	(void)state;
+	passes_restored(NULL, NULL);
+	assert_true(passes_restored("--cpus", "1"));
+	assert_int_equal(in_cache(ALL_OF_THEM, NULL), 2);
+	assert_true(passes_restored("--memory", "300"));
+	assert_int_equal(in_cache(ALL_OF_THEM, NULL), 3);
+}
+
+static void cold_goes_without(void **state)
+{
+	struct outcome o = lab_run("run", "--json", "--cold", "-t", BOOKWORM, ko, NULL);
+
+	(void)state;
+	lab_expect(&o, 0, "pass");
+	assert_non_null(strstr(o.out.data, "\"restored\": false"));
+	assert_int_equal(in_cache(ALL_OF_THEM, NULL), 0);
+	lab_free(&o);
+}
+
+/* Writes `text` into the file of the only snapshot, at its beginning. */
+static void damage(const char *name, const char *text, off_t cut)
+{
+	AUTO_FREE char *pattern = xasprintf(ALL_OF_THEM "/%s", name), *file = NULL;
+	int fd;
+
+	assert_int_equal(in_cache(pattern, &file), 1);
+	fd = open(file, O_WRONLY);
+	assert_true(fd >= 0);
+	if (text)
+		assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	else
+		assert_int_equal(ftruncate(fd, cut), 0);
+	close(fd);
+}
+
+static void a_damaged_one_is_noticed_and_made_again(void **state)
+{
+	(void)state;
+	passes_restored(NULL, NULL);
+	damage("ram", NULL, 100 << 20);
+	assert_true(passes_restored(NULL, NULL));
+	damage("state", NULL, 1000);
+	assert_true(passes_restored(NULL, NULL));
+	damage("info", "not JSON", 0);
+	assert_true(passes_restored(NULL, NULL));
+	assert_int_equal(in_cache(ALL_OF_THEM, NULL), 1);
+}
+
+/* One that looks right in every way, but QEMU cannot make anything of it. */
+static void one_that_qemu_refuses_is_replaced_in_the_same_run(void **state)
+{
+	AUTO_FREE char *script = NULL, *dir = NULL;
+
+	(void)state;
+	passes_restored(NULL, NULL);
+	assert_int_equal(in_cache(ALL_OF_THEM, &dir), 1);
+	script = xasprintf("python3 - '%s' <<'END'\n"
+			   "import json, os, sys\n"
+			   "d = sys.argv[1]\n"
+			   "state = d + '/state'\n"
+			   "date = os.stat(state)\n"
+			   "open(state, 'r+b').write(b'QEVMxxxxxxxxxxxxxxxxxxxxxx')\n"
+			   "os.utime(state, ns=(date.st_atime_ns, date.st_mtime_ns))\n"
+			   "h = 0xcbf29ce484222325\n"
+			   "for b in open(state, 'rb').read():\n"
+			   "    h = (h ^ b) * 0x100000001b3 & 0xffffffffffffffff\n"
+			   "info = json.load(open(d + '/info'))\n"
+			   "info['state_hash'] = h - (1 << 64) if h >> 63 else h\n"
+			   "json.dump(info, open(d + '/info', 'w'))\n"
+			   "END\n",
+		dir);
+	assert_int_equal(system(script), 0);
+	assert_true(passes_restored(NULL, NULL));
+	assert_int_equal(in_cache(ALL_OF_THEM, NULL), 1);
+}
+
+static void two_that_need_the_same_one_make_it_once(void **state)
+{
+	pid_t a = lab_start("run", "-t", BOOKWORM, ko, NULL);
+	pid_t b = lab_start("run", "-t", BOOKWORM, ko, NULL);
+	AUTO_FREE char *dir = NULL;
+
+	(void)state;
+	assert_int_equal(lab_end(a), 0);
+	assert_int_equal(lab_end(b), 0);
+	assert_int_equal(in_cache("snapshots/*", NULL), 2); /* and its lock */
+	assert_int_equal(in_cache(ALL_OF_THEM, &dir), 1);
+}
+
+static void killed_while_it_makes_one_it_leaves_none_or_a_whole_one(void **state)
+{
+	(void)state;
+	for (unsigned ms = 300; ms < 6000; ms += 1100) {
+		pid_t pid = lab_start("run", "-t", BOOKWORM, ko, NULL);
+
+		usleep(ms * 1000);
+		kill(pid, SIGKILL);
+		lab_end(pid);
+		assert_int_equal(lab_machines_left(), 0);
+	}
+	usleep(300000); /* the guard of what was being written has its work to do */
+	assert_true(in_cache("snapshots/*", NULL) <= 2);
+	assert_true(passes_restored(NULL, NULL));
+}
+
+static void a_cache_that_cannot_be_written_to_only_costs_time(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	setenv("XDG_CACHE_HOME", "/proc/self/nowhere", 1);
+	o = lab_run("run", "--json", "-t", BOOKWORM, ko, NULL);
+	lab_expect(&o, 0, "pass");
+	assert_non_null(strstr(o.out.data, "\"restored\": false"));
+	assert_non_null(strstr(lab_field(&o, "note"), "every trial boots anew"));
+	lab_free(&o);
+}
+
+static void prune_removes_what_is_not_used(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	passes_restored(NULL, NULL);
+	o = lab_run("target", "prune", NULL);
+	assert_int_equal(o.status, 0);
+	assert_non_null(strstr(o.out.data, "0 of 1 snapshots removed"));
+	lab_free(&o);
+	o = lab_run("target", "prune", "--days", "0", NULL);
+	assert_int_equal(o.status, 0);
+	assert_non_null(strstr(o.out.data, "1 of 1 snapshots removed"));
+	assert_int_equal(in_cache(ALL_OF_THEM, NULL), 0);
+	lab_free(&o);
+	o = lab_run("target", "prune", "--days", "soon", NULL);
+	assert_int_equal(o.status, 2);
+	lab_free(&o);
+}
+
+/* A module with `mib` MiB of data that is not zero. */
+static void large(int mib)
+{
+	AUTO_FREE char *source =
+		xasprintf("static const char big[%d << 20] = { [0 ... (%d << 20) - 1] = 'x' };\n"
+			  "static int __init i(void) { volatile const char *p = big; "
+			  "pr_info(\"last %%c\\n\", p[sizeof big - 1]); return 0; }\n"
+			  "static void __exit x(void) { }\nmodule_init(i); module_exit(x);\n",
+			mib, mib);
+	AUTO_FREE char *dir = lab_module("large", source);
+	struct outcome o = lab_run("run", "--json", "-t", BOOKWORM, dir, NULL);
+
+	lab_expect(&o, 0, "pass");
+	assert_non_null(strstr(o.out.data, "last x"));
+	lab_free(&o);
+}
+
+static void a_large_module_gets_through_also_if_larger_than_what_is_shared(void **state)
+{
+	(void)state;
+	large(20);
+	large(60);
+}
+
+static void a_million_lines_come_out_or_are_counted(void **state)
+{
+	AUTO_FREE char *dir = lab_module("lines",
+		"static int __init i(void) { int n; for (n = 0; n < 1000000; n++) { "
+		"pr_debug(\"%d\\n\", n); if (n % 64 == 0) cond_resched(); } return 0; }\n"
+		"static void __exit x(void) { }\nmodule_init(i); module_exit(x);\n");
+	struct json_object *log, *dropped, *t;
+	struct outcome o;
+
+	(void)state;
+	/* pr_debug() is only compiled in with this. */
+	lab_write(dir, "Makefile", "obj-m += lines.o\nccflags-y += -DDEBUG\n");
+	o = lab_run("run", "--json", "--timeout", "300", "-t", BOOKWORM, dir, NULL);
+	assert_int_equal(o.status, 0);
+	assert_true(json_object_object_get_ex(o.json, "trials", &t));
+	t = json_object_array_get_idx(t, 0);
+	assert_true(json_object_object_get_ex(t, "log", &log));
+	assert_true(json_object_object_get_ex(t, "log_dropped", &dropped));
+	assert_true(
+		(int64_t)json_object_array_length(log) + json_object_get_int64(dropped) >= 1000000);
+	lab_free(&o);
+}
+
+static void no_machine_is_left(void **state)
+{
+	(void)state;
+	assert_int_equal(lab_machines_left(), 0);
+}
+
+int main(void)
+{
+#define OWN_CACHE(f) cmocka_unit_test_setup_teardown(f, own_cache, cache_back)
+	const struct CMUnitTest tests[] = {
+		OWN_CACHE(a_target_boots_once_and_is_continued_from_then_on),
+		OWN_CACHE(another_kind_of_machine_gets_a_snapshot_of_its_own),
+		OWN_CACHE(cold_goes_without),
+		OWN_CACHE(a_damaged_one_is_noticed_and_made_again),
+		OWN_CACHE(one_that_qemu_refuses_is_replaced_in_the_same_run),
+		OWN_CACHE(two_that_need_the_same_one_make_it_once),
+		OWN_CACHE(killed_while_it_makes_one_it_leaves_none_or_a_whole_one),
+		OWN_CACHE(a_cache_that_cannot_be_written_to_only_costs_time),
+		OWN_CACHE(prune_removes_what_is_not_used),
+		cmocka_unit_test(a_large_module_gets_through_also_if_larger_than_what_is_shared),
+		cmocka_unit_test(a_million_lines_come_out_or_are_counted),
+		cmocka_unit_test(no_machine_is_left),
+	};
+
+	return cmocka_run_group_tests_name("snapshots", tests, make_ko, NULL);
+}
