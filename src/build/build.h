@@ -22,6 +22,7 @@ struct module_file {
 	char *debug; /* the file that has its line tables, if those are beside it; or NULL */
 	char *bytes;
 	size_t len;
+	bool optional; /* another one asks for it by name, and may do without */
 };
 
 struct module_files {

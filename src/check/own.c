@@ -122,6 +122,14 @@ char *own_module_file(const struct target *t, const char *name)
 	return own_or_given_file(t, NULL, NULL, name);
 }
 
+char *own_aliased_file(const struct target *t, const char *name)
+{
+	struct shelf *shelf = t->os == TARGET_LINUX ? shelf_of(t) : NULL;
+	const char *found = shelf ? shelf_aliased(shelf, name) : NULL;
+
+	return found ? xstrdup(found) : NULL;
+}
+
 static bool take_first(void *arg, const char *path)
 {
 	*(char **)arg = xstrdup(path);

@@ -13,6 +13,9 @@ char *own_module_file(const struct target *t, const char *name);
  * file `near` if there are several. Caller frees. */
 char *own_or_given_file(
 	const struct target *t, struct shelf *given, const char *near, const char *name);
+/* The file of the own module that a kernel would load when code in it asks for `name` (request_module()):
+ * the one that has it as an alias. NULL if there is none. Linux only. Caller frees. */
+char *own_aliased_file(const struct target *t, const char *name);
 /* The file of the own module that has the symbol `symbol` for others, or NULL. FreeBSD only. Caller
  * frees. */
 char *own_module_defining(const struct target *t, const char *symbol);

@@ -7,6 +7,7 @@
  */
 #include "check/shelf.h"
 
+#include "base/archive.h"
 #include "base/path.h"
 #include "check/ko.h"
 
@@ -26,7 +27,7 @@ struct book {
 	struct strv declares; /* FreeBSD: the modules that it declares */
 };
 
-enum question { DECLARES, EXPORTS };
+enum question { DECLARES, EXPORTS, ALIASED };
 
 struct answer {
 	enum question what;
@@ -212,8 +213,20 @@ static bool read_declares(
 	return has_declared(b, name);
 }
 
+static bool has_alias(const char *path, const char *alias)
+{
+	AUTO_FREE char *entry = xasprintf("alias=%s", alias);
+	AUTO_BUF struct buf bytes = {0};
+	struct error err;
+
+	return !archive_read_plain(path, MODULE_MAX, &bytes, &err) && bytes.len &&
+		memmem(bytes.data, bytes.len, entry, strlen(entry) + 1);
+}
+
 static bool answers(struct book *b, const struct answer *a)
 {
+	if (a->what == ALIASED)
+		return has_alias(b->path, a->word);
 	if (a->what == EXPORTS)
 		return asks(b->path, a->word, has_export, NULL);
 	return b->read ? has_declared(b, a->word) : asks(b->path, a->word, read_declares, b);
@@ -255,6 +268,11 @@ static const char *ask(struct shelf *s, enum target_os os, enum question what, c
 const char *shelf_declaring(struct shelf *s, enum target_os os, const char *name)
 {
 	return ask(s, os, DECLARES, name);
+}
+
+const char *shelf_aliased(struct shelf *s, const char *alias)
+{
+	return ask(s, TARGET_LINUX, ALIASED, alias);
 }
 
 const char *shelf_exporting(struct shelf *s, enum target_os os, const char *symbol)

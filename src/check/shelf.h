@@ -29,6 +29,9 @@ const char *shelf_find(struct shelf *s, enum target_os os, const char *name, con
  * `symbol` for others; NULL if none does. Answers are kept: the same question again costs nothing. The
  * string is the shelf's. */
 const char *shelf_declaring(struct shelf *s, enum target_os os, const char *name);
+/* The first Linux module by path that has the alias `alias` (MODULE_ALIAS, as it stands there, without
+ * wildcards). Reads them all, which takes seconds if they are compressed. */
+const char *shelf_aliased(struct shelf *s, const char *alias);
 const char *shelf_exporting(struct shelf *s, enum target_os os, const char *symbol);
 
 #endif

@@ -507,11 +507,12 @@ static _Noreturn void watch(void)
 	}
 }
 
-void agent_main(void);
-void agent_main(void)
+void agent_main(const long *stack);
+void agent_main(const long *stack)
 {
 	uint8_t via;
 
+	os_play(stack);
 	os_setup();
 	common = os_common_memory(sizeof *common);
 	shared = os_shared_memory(PROTO_SHARED_BYTES);

@@ -202,6 +202,12 @@ static void mount_tmp(void)
 	sys3(SYS_nmount, parts, 4, 0);
 }
 
+/* FreeBSD's kernel starts nothing but init. */
+void os_play(const long *stack)
+{
+	(void)stack;
+}
+
 void os_setup(void)
 {
 	console_fd = (int)sys3(SYS_open, "/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC, 0);

@@ -9,7 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Called first: mounts what is needed, opens console, serial line and log. Ends the machine with a
+/* Called first of all, with the stack as the kernel made it. This program may also have been started by the
+ * kernel as something else than the agent; it then does that, and does not come back. */
+void os_play(const long *stack);
+/* Called next: mounts what is needed, opens console, serial line and log. Ends the machine with a
  * word on the console when that is impossible. */
 void os_setup(void);
 /* The memory shared with the outside, mapped, or NULL where the device is missing. */

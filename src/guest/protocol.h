@@ -54,6 +54,10 @@ enum proto_type {
 	PROTO_LOST, /* u64: so many log records were lost at the least; nothing tells how many */
 };
 
+/* A record of the user's facility that begins so is no log line: what follows is the name of a module that
+ * code in the kernel asked for (request_module()). */
+#define PROTO_ASKED "kmodlab: asked for "
+
 enum proto_os { PROTO_LINUX = 1, PROTO_FREEBSD = 2 };
 
 struct proto_hello {

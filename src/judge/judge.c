@@ -152,7 +152,7 @@ void judge_run(const struct run *r, const struct target *target, struct findings
 	for (size_t i = 0; i < r->ncalls; i++) {
 		if (!crashed && r->calls[i].signal)
 			judge_signal(r, i, out);
-		else if (r->calls[i].returned && !r->calls[i].signal)
+		else if (r->calls[i].returned && !r->calls[i].signal && !r->calls[i].optional)
 			judge_system(r->os)->refusal(r, i, target, out);
 	}
 	if (r->dropped)

@@ -204,6 +204,7 @@ void run_free(struct run *r)
 		free(r->log[i].text);
 	free(r->log);
 	free(r->calls);
+	strv_free(&r->asked);
 	free(r->params);
 	free(r->console);
 	*r = (struct run){0};

@@ -40,10 +40,11 @@ struct call {
 	enum call_kind kind;
 	const struct ko *ko; /* belongs to the trial */
 	bool supporting;     /* one of the kernel's own modules, loaded because ours needs it */
-	bool returned;	     /* false: the machine ended, or the deadline passed, first */
-	int error;	     /* 0, or a positive errno */
-	int signal;	     /* not 0: the caller was killed in the kernel */
-	int64_t took_us;     /* in the machine */
+	bool optional;	 /* … or because ours asks for it: whether it loads is nobody's fault */
+	bool returned;	 /* false: the machine ended, or the deadline passed, first */
+	int error;	 /* 0, or a positive errno */
+	int signal;	 /* not 0: the caller was killed in the kernel */
+	int64_t took_us; /* in the machine */
 };
 
 enum run_end {
@@ -63,6 +64,9 @@ struct run {
 		dropped;   /* records that the kernel's log buffer lost before they were read */
 	bool dropped_more; /* … or more: FreeBSD does not tell how many */
 	enum run_end end;
+	struct strv
+		asked;	/* modules that code in the kernel asked for and did not get, each once */
+	uint64_t seq;	/* of the last record that came */
 	int timeout_ms; /* a call's deadline */
 	char *params;	/* what the module under test was given */
 	char *console;

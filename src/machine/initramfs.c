@@ -20,6 +20,8 @@ static int fill(
 	r = r ?: entry_add(a, e, "dev", S_IFDIR | 0755, NULL, 0);
 	r = r ?: entry_add(a, e, "dev/console", S_IFCHR | 0600, NULL, 0);
 	r = r ?: entry_add(a, e, "init", S_IFREG | 0755, guest_agent_linux, agent);
+	r = r ?: entry_add(a, e, "sbin", S_IFDIR | 0755, NULL, 0);
+	r = r ?: entry_add(a, e, "sbin/modprobe", S_IFREG | 0755, guest_agent_linux, agent);
 	return r ?: entry_add_files(a, e, files, nfiles);
 }
 

@@ -104,6 +104,7 @@ static struct json_object *trial_json(const struct trial *t)
 	put(o, "machine_release", t->machine_release);
 	json_object_object_add(o, "restored", json_object_new_boolean(t->restored));
 	put(o, "note", t->note);
+	put(o, "asked_for", t->asked);
 	json_object_object_add(o, "retried", json_object_new_boolean(t->retried != NULL));
 	if (t->retried)
 		put(o, "retried_because", t->retried);

@@ -136,14 +136,17 @@ static void note_retry(struct terminal *term, const struct trial *t)
 {
 	AUTO_FREE char *note = NULL;
 
-	if (!t->retried || term->noted)
+	if ((!t->retried && !t->asked) || term->noted)
 		return;
 	term->noted = true;
 	if (term->steps > t->nsteps)
 		term->steps = t->nsteps;
 	term->shown = 0;
 	clear_live(term);
-	note = xasprintf("  retried  in another machine: %s\n", t->retried);
+	if (t->asked)
+		note = xasprintf("  again    with what it asks the kernel for: %s\n", t->asked);
+	else
+		note = xasprintf("  retried  in another machine: %s\n", t->retried);
 	terminal_paint(term, DIM, note);
 }
 
@@ -177,8 +180,10 @@ void terminal_watch(void *arg, const struct trial *t, enum stage stage, const st
 {
 	struct terminal *term = arg;
 
-	if (t->retried && term->steps > t->nsteps)
+	if (term->steps > t->nsteps) {
+		term->noted = false;
 		note_retry(term, t);
+	}
 	catch_up(term, t);
 	if (!done && term->live)
 		fprintf(term->out, "\r\033[K  %-8s…", stage_name(stage));

@@ -16,6 +16,7 @@
 #define MODULE_MAX  ((size_t)256 << 20) /* bytes in one .ko */
 #define LOG_MAX	    2000000		/* records kept of one trial */
 #define SUPPORT_MAX 256			/* supporting modules of one trial */
+#define ASKED_MAX   64			/* names of modules that it asked for */
 
 static bool has_module(const struct trial *t, const char *name)
 {
@@ -40,22 +41,35 @@ static void insert_module(struct trial *t, size_t at, struct module_file file, s
 	t->nsupporting++;
 }
 
-/* Puts the module `dependency` and what it needs before position `at`; returns how many were put there. */
-static int support(struct trial *t, const char *dependency, struct error *err)
+/* Puts the own module in the file `path`, and what it needs before it, into the trial's supporting ones at *at,
+ * which is then behind them. 0 or -errno. */
+static int support_file(
+	struct trial *t, size_t *at, const char *path, bool optional, struct error *err);
+
+/* The same for the module `dependency`, if there is one of that name. */
+static int support(struct trial *t, size_t *at, const char *dependency, struct error *err)
 {
 	/* Linux: `depends` has file names ("crc-itu-t"), the kernel's names have underscores. */
 	bool freebsd = t->target->os == TARGET_FREEBSD;
 	AUTO_FREE char *name = freebsd ? xstrdup(dependency) : ko_module_name(dependency);
 	AUTO_FREE char *path = NULL;
+
+	if (has_module(t, name))
+		return 0;
+	path = own_or_given_file(t->target, t->given, t->source, name);
+	return path ? support_file(t, at, path, false, err) : 0;
+}
+
+static int support_file(
+	struct trial *t, size_t *at, const char *path, bool optional, struct error *err)
+{
+	bool freebsd = t->target->os == TARGET_FREEBSD;
 	AUTO_BUF struct buf bytes = {0};
 	struct module_file file;
 	struct ko ko;
 	int r;
 
-	if (has_module(t, name) || t->nsupporting >= SUPPORT_MAX)
-		return 0;
-	path = own_or_given_file(t->target, t->given, t->source, name);
-	if (!path)
+	if (t->nsupporting >= SUPPORT_MAX)
 		return 0;
 	r = archive_read_plain(path, MODULE_MAX, &bytes, err);
 	if (r)
@@ -64,30 +78,52 @@ static int support(struct trial *t, const char *dependency, struct error *err)
 	/* Its own needs first. A cycle ends because `ko` is not in the list yet and the kernel's
 	 * modules have none; SUPPORT_MAX bounds it all the same. */
 	for (size_t i = 0; i < ko.depends.n && !r; i++)
-		r = support(t, ko.depends.v[i], err);
+		r = support(t, at, ko.depends.v[i], err);
 	if (r || !ko.name) {
 		ko_free(&ko);
 		return r;
 	}
 	file = (struct module_file){.name = freebsd ? kld_file_name(path) : ko_module_name(path),
 		.path = xstrdup(path),
-		.len = bytes.len};
+		.len = bytes.len,
+		.optional = optional};
 	file.bytes = buf_take(&bytes);
-	insert_module(t, t->nsupporting, file, ko);
+	insert_module(t, (*at)++, file, ko);
 	return 0;
 }
 
 int load_supporting(struct trial *t, struct error *err)
 {
 	AUTO_STRV struct strv needs = {0};
+	size_t at = 0;
 	int r = 0;
 
 	for (size_t i = 0; i < t->modules.n; i++)
 		for (size_t k = 0; k < t->kos[i].depends.n; k++)
 			strv_add(&needs, t->kos[i].depends.v[k]);
 	for (size_t i = 0; i < needs.n && !r; i++)
-		r = support(t, needs.v[i], err);
+		r = support(t, &at, needs.v[i], err);
 	return r;
+}
+
+int load_asked(struct trial *t, struct buf *names, struct error *err)
+{
+	size_t before = t->nsupporting, at = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < t->run.asked.n && !r; i++) {
+		AUTO_FREE char *asked = ko_module_name(t->run.asked.v[i]), *name = NULL;
+		AUTO_FREE char *path = own_or_given_file(t->target, t->given, t->source, asked);
+
+		if (!path)
+			path = own_aliased_file(t->target, t->run.asked.v[i]);
+		name = path ? ko_module_name(path) : NULL;
+		if (!path || has_module(t, name))
+			continue;
+		buf_addf(names, "%s%s", names->len ? ", " : "", name);
+		r = support_file(t, &at, path, true, err);
+	}
+	return r ?: t->nsupporting > before;
 }
 
 enum proto_os machine_os(const struct target *target)
@@ -175,6 +211,21 @@ char *load_params(const struct trial *t, size_t index, char *const *words, struc
 	return buf_take(&out);
 }
 
+/* Notes what code in the kernel asked for, each once. */
+static bool take_asked(struct run *r, const struct record *new)
+{
+	size_t len = strlen(PROTO_ASKED);
+
+	if (new->facility != 1 || strncmp(new->text, PROTO_ASKED, len))
+		return false;
+	for (size_t i = 0; i < r->asked.n; i++)
+		if (!strcmp(r->asked.v[i], new->text + len))
+			return true;
+	if (r->asked.n < ASKED_MAX)
+		strv_add(&r->asked, new->text + len);
+	return true;
+}
+
 static void take_record(struct run *r, const struct message *msg, size_t call, bool after)
 {
 	struct record new;
@@ -183,8 +234,13 @@ static void take_record(struct run *r, const struct message *msg, size_t call, b
 		return;
 	new.call = call;
 	new.after = after;
-	if (r->nlog && new.seq &&new.seq > r->log[r->nlog - 1].seq + 1)
-		r->dropped += new.seq - r->log[r->nlog - 1].seq - 1;
+	if (r->seq && new.seq > r->seq + 1)
+		r->dropped += new.seq - r->seq - 1;
+	r->seq = new.seq;
+	if (take_asked(r, &new)) {
+		free(new.text);
+		return;
+	}
 	if (r->nlog >= LOG_MAX) {
 		r->dropped++;
 		free(new.text);
@@ -347,6 +403,7 @@ static int make_call(struct trial *t, const struct trial_options *o, struct mach
 	c->kind = kind;
 	c->ko = &t->kos[index];
 	c->supporting = index < t->nsupporting;
+	c->optional = t->modules.items[index].optional;
 	if (kind == CALL_LOAD) {
 		r = offer(t, m, index, timeout_ms, at, &body, err);
 		buf_add(&body, params, strlen(params) + 1);
@@ -386,6 +443,14 @@ static int settle(struct trial *t, struct machine *m, int timeout_ms, struct err
 	return r ?: await(t, m, serial, timeout_ms, t->run.ncalls - 1, &done, err);
 }
 
+/* Whether the last call came back, whatever it said. */
+static bool returned(const struct trial *t)
+{
+	const struct call *c = &t->run.calls[t->run.ncalls - 1];
+
+	return c->returned && !c->signal;
+}
+
 static int all_calls(struct trial *t, const struct trial_options *o, struct machine *m,
 	void (*step)(struct trial *t, const struct trial_options *o, enum stage stage, bool ok,
 		int64_t took_us, char *what, size_t call),
@@ -407,16 +472,17 @@ static int all_calls(struct trial *t, const struct trial_options *o, struct mach
 			step(t, o, STAGE_BOOT, true, machine_start_us(m), xstrdup(""), 0);
 		if (r < 0)
 			return r;
-		loaded += !r;
+		if (r && t->modules.items[i].optional && returned(t))
+			r = 0;
+		if (!r)
+			loaded = i + 1;
 		if (ours || r)
 			step(t, o, STAGE_LOAD, !r, t->run.calls[t->run.ncalls - 1].took_us,
 				xstrdup(t->kos[i].name), t->run.ncalls - 1);
 	}
 	/* A machine in which something crashed or never came back is of no more use; one in which a load
 	 * was refused is left in order all the same. */
-	if (r &&
-		(!t->run.calls[t->run.ncalls - 1].returned ||
-			t->run.calls[t->run.ncalls - 1].signal))
+	if (r && !returned(t))
 		return 0;
 	for (r = 0; loaded > t->nsupporting && !r; loaded--) {
 		if (o->watch)

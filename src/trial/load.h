@@ -12,6 +12,10 @@ enum proto_os machine_os(const struct target *target);
  * One that the target does not have is left out: the kernel will say what is missing.
  * 0, or -errno with the sentence set. */
 int load_supporting(struct trial *t, struct error *err);
+/* The same for what code in the kernel asked for by name while the trial ran (t->run.asked): a running
+ * system would have looked for it with modprobe(8). Adds the names of those found to `names`. They need not load.
+ * Whether there were any, or -errno with the sentence set. */
+int load_asked(struct trial *t, struct buf *names, struct error *err);
 
 /* The parameter string for the trial's module `index`, from the user's words: "name=value" goes to
  * every module that has such a parameter (to the last one, if none has), "module.name=value" to that

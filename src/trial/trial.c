@@ -16,7 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MODULE_MAX ((size_t)256 << 20)
+#define MODULE_MAX   ((size_t)256 << 20)
+#define ASKED_ROUNDS 4 /* what was asked for may ask in its turn */
 
 const char *stage_name(enum stage stage)
 {
@@ -222,15 +223,53 @@ static int check_stage(struct trial *t, const struct trial_options *o, struct er
 	return r;
 }
 
-/* Forgets what was noted since there were `nsteps` steps: the machine that it happened in failed. */
-static void forget_machine(struct trial *t, size_t nsteps, const struct error *why)
+/* Forgets what was noted since there were `nsteps` steps, for another machine. */
+static void forget_machine(struct trial *t, size_t nsteps)
 {
 	while (t->nsteps > nsteps)
 		free(t->steps[--t->nsteps].what);
 	run_free(&t->run);
 	free(t->machine_release);
 	t->machine_release = NULL;
-	t->retried = xstrdup(why->text);
+	t->restored = false;
+}
+
+/* Whether something went wrong that may be due to a module which was asked for and not there; those are
+ * then put before the trial's own. Or -errno. */
+static int lacked_something(struct trial *t, struct error *err)
+{
+	AUTO_BUF struct buf names = {0};
+	struct findings found = {0};
+	bool amiss;
+	int r;
+
+	if (!t->run.asked.n)
+		return 0;
+	judge_run(&t->run, t->target, &found);
+	amiss = found.n > 0;
+	findings_free(&found);
+	r = amiss ? load_asked(t, &names, err) : 0;
+	if (r <= 0)
+		return r;
+	if (t->asked)
+		buf_addf(&names, ", %s", t->asked);
+	free(t->asked);
+	t->asked = buf_take(&names);
+	return 1;
+}
+
+/* Something is amiss, and the kernel was asked for modules that there are none of: that may be why. */
+static void note_missing(struct trial *t)
+{
+	AUTO_BUF struct buf names = {0};
+
+	for (size_t i = 0; i < t->run.asked.n; i++)
+		buf_addf(&names, "%s%s", i ? ", " : "", t->run.asked.v[i]);
+	finding_add(&t->findings, "module-missing", SEVERITY_NOTE, CLASS_PASS,
+		xasprintf(
+			"the kernel was asked to load what could not be had here: %s", names.data),
+		xstrdup("If that is yours, name its .ko on the command line too; if the kernel has it, "
+			"another flavour of the target may."));
 }
 
 /* The module's time in the machine, and what is to be said of it. A QEMU that somebody killed (it is the
@@ -241,11 +280,21 @@ static int machine_stages(struct trial *t, const struct trial_options *o, struct
 	int r = load_run(t, o, step, err);
 
 	if (r == -EIO && !interrupt_pending()) {
-		forget_machine(t, nsteps, err);
+		forget_machine(t, nsteps);
+		t->retried = xstrdup(err->text);
+		r = load_run(t, o, step, err);
+	}
+	for (int i = 0; !r && i < ASKED_ROUNDS; i++) {
+		r = lacked_something(t, err);
+		if (r <= 0)
+			break;
+		forget_machine(t, nsteps);
 		r = load_run(t, o, step, err);
 	}
 	if (!r)
 		judge_run(&t->run, o->target, &t->findings);
+	if (!r && t->findings.n && t->run.asked.n)
+		note_missing(t);
 	return r;
 }
 
@@ -344,6 +393,7 @@ void trial_free(struct trial *t)
 	free(t->machine_release);
 	free(t->note);
 	free(t->retried);
+	free(t->asked);
 	free(t->name);
 	free(t->source);
 	*t = (struct trial){0};

@@ -55,6 +55,10 @@ struct trial {
 	 * it failed, a sentence. NULL: it did not. */
 	char *retried;
 
+	/* The module, or one that it needs, asked the kernel for these while it was loaded; something was
+	 * amiss without them, and what is here is the run in which they were there. NULL: none. */
+	char *asked;
+
 	enum verdict verdict;
 	enum class class;   /* the worst finding's; CLASS_PASS for a pass */
 	struct error error; /* VERDICT_INFRASTRUCTURE: what failed; VERDICT_SKIPPED: why */

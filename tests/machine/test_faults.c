@@ -88,7 +88,7 @@ static void a_qemu_killed_once_is_no_matter(void **state)
 	int status;
 
 	(void)state;
-	for (int ms = 0; ms < 3000; ms += 1400) {
+	for (int ms = 0; ms <= 800; ms += 400) {
 		buf_free(&text);
 		status = run_and_kill(dir, SIGKILL, ms, false, &text);
 		if (status || !strstr(text.data, "\"verdict\": \"pass\"") ||
@@ -104,10 +104,10 @@ static void a_qemu_killed_twice_in_any_stage_is_an_infrastructure_error(void **s
 
 	(void)state;
 	qemu_is_killed(in, SIGKILL, 0);	    /* starting */
-	qemu_is_killed(in, SIGKILL, 700);   /* booting */
-	qemu_is_killed(in, SIGKILL, 8000);  /* init runs */
-	qemu_is_killed(in, SIGTERM, 8000);  /* QEMU then exits with status 0 */
-	qemu_is_killed(out, SIGKILL, 8000); /* exit runs */
+	qemu_is_killed(in, SIGKILL, 30);    /* coming back from its snapshot */
+	qemu_is_killed(in, SIGKILL, 1500);  /* init runs */
+	qemu_is_killed(in, SIGTERM, 1500);  /* QEMU then exits with status 0 */
+	qemu_is_killed(out, SIGKILL, 1500); /* exit runs */
 }
 
 /* Interrupts `kmodlab run` after `delay_ms`; it has to be gone soon, with everything it started. */
@@ -136,9 +136,9 @@ static void ctrl_c_ends_it_in_any_stage_and_leaves_nothing(void **state)
 
 	(void)state;
 	interrupted(in, SIGINT, 5, 128 + SIGINT);
-	interrupted(in, SIGINT, 400, 128 + SIGINT); /* building */
-	interrupted(in, SIGINT, 2500, 128 + SIGINT);
-	interrupted(in, SIGINT, 8000, 128 + SIGINT); /* init runs */
+	interrupted(in, SIGINT, 400, 128 + SIGINT);  /* building */
+	interrupted(in, SIGINT, 4000, 128 + SIGINT); /* init runs */
+	interrupted(in, SIGINT, 60, 128 + SIGINT);   /* built before: its machine comes back */
 }
 
 static void sigterm_and_a_closed_terminal_do_the_same(void **state)
@@ -146,8 +146,8 @@ static void sigterm_and_a_closed_terminal_do_the_same(void **state)
 	AUTO_FREE char *in = lab_module("slowin", SLOW_INIT);
 
 	(void)state;
-	interrupted(in, SIGTERM, 7000, 128 + SIGTERM);
-	interrupted(in, SIGHUP, 7000, 128 + SIGHUP);
+	interrupted(in, SIGTERM, 4000, 128 + SIGTERM);
+	interrupted(in, SIGHUP, 1000, 128 + SIGHUP);
 }
 
 static void even_killed_it_leaves_no_machine_and_no_build(void **state)
@@ -156,7 +156,7 @@ static void even_killed_it_leaves_no_machine_and_no_build(void **state)
 
 	(void)state;
 	interrupted(in, SIGKILL, 400, 128 + SIGKILL);
-	interrupted(in, SIGKILL, 7000, 128 + SIGKILL);
+	interrupted(in, SIGKILL, 4000, 128 + SIGKILL);
 }
 
 static void an_interrupted_build_does_not_spoil_the_next(void **state)
@@ -165,7 +165,7 @@ static void an_interrupted_build_does_not_spoil_the_next(void **state)
 	struct outcome o;
 
 	(void)state;
-	for (int ms = 100; ms <= 900; ms += 400) {
+	for (int ms = 60; ms <= 240; ms += 90) {
 		interrupted(dir, SIGKILL, ms, 128 + SIGKILL);
 		o = lab_run("run", "--json", "-t", BOOKWORM, dir, NULL);
 		lab_expect(&o, 0, "pass");
@@ -239,6 +239,20 @@ static void without_qemu_it_says_what_to_install(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+/* What is tried here is not the making of a snapshot (test_snapshots.c does that). */
+static int make_snapshots(void **state)
+{
+	AUTO_FREE char *dir = lab_module("first", FINE);
+	struct outcome a = lab_run("run", "-t", BOOKWORM, dir, NULL);
+	struct outcome b = lab_run("run", "-t", TRIXIE, dir, NULL);
+	int status = a.status + b.status;
+
+	(void)state;
+	lab_free(&a);
+	lab_free(&b);
+	return status;
+}
+
 static char *began; /* a directory made when this program started */
 
 static void nothing_is_left_in_tmp(void **state)
@@ -268,5 +282,5 @@ int main(void)
 		cmocka_unit_test(nothing_is_left_in_tmp),
 	};
 
-	return cmocka_run_group_tests_name("faults", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("faults", tests, make_snapshots, NULL);
 }

@@ -322,6 +322,31 @@ static void an_ordinary_user_can_do_all_of_it(void **state)
 	assert_int_equal(system(quiet), 0);
 }
 
+/* There is no modprobe(8) in a machine; what a module asks the kernel for is loaded all the same. */
+static void a_module_gets_what_it_asks_the_kernel_for(void **state)
+{
+	AUTO_FREE char *dir = lab_module("asks",
+		"\n#include <linux/nls.h>\n#include <linux/kmod.h>\n"
+		"static int __init i(void) { struct nls_table *t = load_nls(\"cp932\");\n"
+		"request_module(\"no-such-module\");\n"
+		"if (!t) return -ENOENT; unload_nls(t); return 0; }\n"
+		"static void __exit x(void) { }\nmodule_init(i); module_exit(x);\n");
+	struct outcome o = lab_run("run", "--json", "-t", BOOKWORM, dir, NULL);
+
+	(void)state;
+	lab_expect(&o, 0, "pass");
+	assert_string_equal(lab_field(&o, "asked_for"), "nls_cp932");
+	lab_free(&o);
+	lab_write(dir, "asks.c",
+		"#include <linux/module.h>\n#include <linux/kmod.h>\nMODULE_LICENSE(\"GPL\");\n"
+		"static int __init i(void) { request_module(\"no-such-module\"); return -ENODEV; }\n"
+		"static void __exit x(void) { }\nmodule_init(i); module_exit(x);\n");
+	o = lab_run("run", "--json", "-t", BOOKWORM, dir, NULL);
+	lab_expect(&o, 1, "load");
+	lab_expect_finding(&o, "module-missing", "no-such-module");
+	lab_free(&o);
+}
+
 static void no_machine_is_left(void **state)
 {
 	(void)state;
@@ -348,6 +373,7 @@ int main(void)
 		cmocka_unit_test(a_kernel_build_directory_is_a_target),
 		cmocka_unit_test(json_is_valid_for_another_reader),
 		cmocka_unit_test(an_ordinary_user_can_do_all_of_it),
+		cmocka_unit_test(a_module_gets_what_it_asks_the_kernel_for),
 		cmocka_unit_test(no_machine_is_left),
 	};
 
