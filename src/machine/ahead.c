@@ -100,6 +100,17 @@ void ahead_start(struct ahead *a, const struct machine_options *o)
 	pthread_mutex_unlock(&a->lock);
 }
 
+bool ahead_has(struct ahead *a, const struct machine_options *o)
+{
+	bool has = false;
+
+	pthread_mutex_lock(&a->lock);
+	for (unsigned i = 0; i < a->most && !has; i++)
+		has = a->places[i].taken && machine_same_options(&a->places[i].options, o);
+	pthread_mutex_unlock(&a->lock);
+	return has;
+}
+
 struct machine *ahead_take(struct ahead *a, const struct machine_options *o)
 {
 	struct machine *m = NULL;
@@ -112,6 +123,10 @@ struct machine *ahead_take(struct ahead *a, const struct machine_options *o)
 			continue;
 		m = w->machine;
 		vacate(w);
+		if (machine_is_alive(m))
+			continue;
+		machine_close(m);
+		m = NULL;
 	}
 	pthread_mutex_unlock(&a->lock);
 	if (m)

@@ -19,7 +19,9 @@ void ahead_free(struct ahead *a);
 /* Starts a machine for these options, if there is a snapshot for them and room for one more. That it cannot
  * be started is no error: it will be started when it is needed, and then it is. */
 void ahead_start(struct ahead *a, const struct machine_options *o);
-/* Takes one that was started for these options, or NULL. As from machine_restore. */
+/* Whether one for these options waits, or is being started. */
+bool ahead_has(struct ahead *a, const struct machine_options *o);
+/* Takes one that was started for these options and is still alive, or NULL. As from machine_restore. */
 struct machine *ahead_take(struct ahead *a, const struct machine_options *o);
 
 #endif

@@ -206,9 +206,25 @@ bool channel_parked(struct channel *c)
 	return c->via == CHANNEL_RING && __atomic_load_n(&c->shared->parked, __ATOMIC_SEQ_CST);
 }
 
-void *channel_area(struct channel *c)
+void channel_lay(struct channel *c, const void *bytes, size_t len)
 {
-	return c->via == CHANNEL_RING ? (uint8_t *)c->shared + PROTO_AREA_OFFSET : NULL;
+	const char *p = bytes;
+	off_t at = PROTO_AREA_OFFSET;
+
+	if (len > PROTO_AREA)
+		len = PROTO_AREA;
+	/* Written rather than copied: pages that are new need not be cleared first. */
+	while (c->memory >= 0 && len) {
+		ssize_t n = pwrite(c->memory, p, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return; /* no memory for it: the guest finds zeros, which are no module */
+		p += n;
+		at += n;
+		len -= (size_t)n;
+	}
 }
 
 int channel_send(struct channel *c, uint16_t type, uint32_t serial, const void *body, size_t len)

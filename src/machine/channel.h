@@ -44,7 +44,7 @@ void channel_nudge(struct channel *c);
 bool channel_taken(struct channel *c);
 /* Whether the agent says that it is parked (PROTO_PARK). */
 bool channel_parked(struct channel *c);
-/* Where modules are laid down, PROTO_AREA bytes; NULL without a ring. */
-void *channel_area(struct channel *c);
+/* Lays bytes down at the beginning of the area for modules; what is beyond PROTO_AREA is left out. */
+void channel_lay(struct channel *c, const void *bytes, size_t len);
 
 #endif

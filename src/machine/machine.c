@@ -359,6 +359,11 @@ bool machine_without_ring(const struct machine *m)
 	return m->channel.via != CHANNEL_RING;
 }
 
+bool machine_is_alive(struct machine *m)
+{
+	return !proc_ended(&m->qemu);
+}
+
 bool machine_restored(const struct machine *m)
 {
 	return m->snapshot != NULL;
@@ -385,9 +390,9 @@ void machine_drop_snapshot(struct machine *m)
 		snapshot_drop(m->snapshot);
 }
 
-void *machine_area(struct machine *m)
+void machine_lay(struct machine *m, const void *bytes, size_t len)
 {
-	return channel_area(&m->channel);
+	channel_lay(&m->channel, bytes, len);
 }
 
 int machine_send(struct machine *m, enum proto_type type, const void *body, size_t len,

@@ -53,6 +53,8 @@ const struct hello *machine_hello(const struct machine *m);
 enum accel machine_accel(const struct machine *m);
 /* The agent uses the serial line for everything. */
 bool machine_without_ring(const struct machine *m);
+/* QEMU has not ended, as far as can be told without waiting. */
+bool machine_is_alive(struct machine *m);
 /* It comes from a snapshot. */
 bool machine_restored(const struct machine *m);
 /* How long a restored machine took from its start until it ran: what of that was waited for, so nothing
@@ -65,8 +67,8 @@ void machine_taken(struct machine *m);
 bool machine_heard(struct machine *m);
 /* Removes the snapshot that the machine comes from. */
 void machine_drop_snapshot(struct machine *m);
-/* PROTO_AREA bytes in which to lay down modules for the agent; NULL without a ring. */
-void *machine_area(struct machine *m);
+/* Lays bytes (at most PROTO_AREA) down where the agent can take them. Only for a machine with a ring. */
+void machine_lay(struct machine *m, const void *bytes, size_t len);
 
 /* Sends a request with the given body; `*serial` gets its number.
  * 0, or -errno with the sentence set. */

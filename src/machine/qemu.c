@@ -16,7 +16,7 @@ static void add_machine(struct strv *a, const struct qemu_start *s)
 	strv_adds(a, "-machine", NULL);
 	strv_addf(a, "pc,usb=off,vmport=off,hpet=off%s", s->ram >= 0 ? ",memory-backend=ram" : "");
 	strv_adds(a, "-accel", s->accel == ACCEL_KVM ? "kvm" : "tcg,thread=multi", "-cpu",
-		s->accel == ACCEL_KVM ? "host" : "max,la57=off", NULL);
+		s->accel == ACCEL_KVM ? "host" : "max,la57=off,erms=off,fsrm=off", NULL);
 	strv_add(a, "-m");
 	strv_addf(a, "%u", s->memory_mib);
 	strv_add(a, "-smp");

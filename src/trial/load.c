@@ -319,7 +319,7 @@ static int place(struct trial *t, struct machine *m, const struct module_file *f
 		uint32_t serial;
 		int r;
 
-		memcpy(machine_area(m), file->bytes + at, part.length);
+		machine_lay(m, file->bytes + at, part.length);
 		buf_add(&body, &part, sizeof part);
 		buf_add(&body, name, strlen(name) + 1);
 		r = machine_send(m, PROTO_PLACE, body.data, body.len, &serial, err);
@@ -353,7 +353,7 @@ static int offer(struct trial *t, struct machine *m, size_t index, int timeout_m
 		name = xasprintf("/tmp/%s.ko", file->name);
 		r = place(t, m, file, name, timeout_ms, call, err);
 	} else {
-		memcpy(machine_area(m), file->bytes, file->len);
+		machine_lay(m, file->bytes, file->len);
 		name = xasprintf("%s.ko", file->name);
 	}
 	buf_add(body, &part, sizeof part);
@@ -371,6 +371,15 @@ static struct machine_options machine_options(
 		.cpus = o->cpus,
 		.accel = o->accel,
 		.boot_timeout_ms = o->boot_timeout_ms};
+}
+
+void load_prepare(const struct trial_options *o)
+{
+	AUTO_FREE char *flat = target_flat_name(o->target->name);
+	struct machine_options mo = machine_options(o->target, o, flat);
+
+	if (o->ahead && !o->cold && !ahead_has(o->ahead, &mo))
+		ahead_start(o->ahead, &mo);
 }
 
 /* While this machine works, the one for the next trial gets ready. */

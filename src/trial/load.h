@@ -23,6 +23,9 @@ int load_asked(struct trial *t, struct buf *names, struct error *err);
  * sentence set for a word that cannot be passed. */
 char *load_params(const struct trial *t, size_t index, char *const *words, struct error *err);
 
+/* Has a machine for the trial started, if none is waiting, so that it gets ready while the module is read. */
+void load_prepare(const struct trial_options *o);
+
 /* Boots, loads, unloads. What the module does wrong is left in t->run; -errno with the sentence set is a
  * failure of ours. `step` is called after each call. */
 int load_run(struct trial *t, const struct trial_options *o,

@@ -43,7 +43,7 @@ struct many {
 	size_t busy;   /* workers that run a trial */
 	bool fresh;    /* there is news that the caller's thread has not looked at */
 	bool closed;
-	struct ahead *ahead; /* machines for the trials to come; NULL: there is but one trial */
+	struct ahead *ahead; /* machines for the trials to come; */
 };
 
 /* What one worker is at. */
@@ -230,8 +230,7 @@ static void open_many(struct many *m, const struct many_options *o)
 	pthread_condattr_t attributes;
 
 	*m = (struct many){.o = o, .slots = xcalloc(o->n, sizeof *m->slots)};
-	if (o->n > 1)
-		m->ahead = ahead_new(o->jobs);
+	m->ahead = ahead_new(o->jobs);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

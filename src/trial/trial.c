@@ -14,6 +14,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MODULE_MAX   ((size_t)256 << 20)
@@ -70,23 +72,31 @@ char *trial_source_dir(const char *dir, enum target_os os, struct error *err)
  * is read. */
 static enum target_os system_of(const char *path)
 {
-	unsigned char head[EI_NIDENT], raw[sizeof head];
+	unsigned char head[EI_NIDENT];
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-	AUTO_BUF struct buf bytes = {0};
 	enum ko_kind kind;
+	struct stat st;
 	struct ko ko;
+	void *bytes;
 
 	if (archive_read_head(path, head, sizeof head) < sizeof head ||
 		memcmp(head, ELFMAG, SELFMAG))
 		return TARGET_LINUX;
 	if (head[EI_OSABI] == ELFOSABI_FREEBSD)
 		return TARGET_FREEBSD;
-	if (fd < 0 || read(fd, raw, sizeof raw) != sizeof raw || memcmp(raw, head, sizeof raw) ||
-		path_read(path, MODULE_MAX, &bytes))
+	if (fd < 0 || fstat(fd, &st) || st.st_size < (off_t)sizeof head ||
+		(uintmax_t)st.st_size > MODULE_MAX)
 		return TARGET_LINUX;
-	ko_read(bytes.data, bytes.len, path, &ko);
-	kind = ko.kind;
-	ko_free(&ko);
+	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (bytes == MAP_FAILED)
+		return TARGET_LINUX;
+	kind = KO_LINUX;
+	if (!memcmp(bytes, head, sizeof head)) {
+		ko_read(bytes, (size_t)st.st_size, path, &ko);
+		kind = ko.kind;
+		ko_free(&ko);
+	}
+	munmap(bytes, (size_t)st.st_size);
 	return kind == KO_FREEBSD ? TARGET_FREEBSD : TARGET_LINUX;
 }
 
@@ -301,7 +311,13 @@ static int machine_stages(struct trial *t, const struct trial_options *o, struct
 static int run_stages(struct trial *t, const struct trial_options *o, struct error *err)
 {
 	bool from_source = path_is_dir(t->source);
-	int r = from_source ? build_stage(t, o, err) : take_file(t, err);
+	int r;
+
+	if (!from_source)
+		load_prepare(o);
+	r = from_source ? build_stage(t, o, err) : take_file(t, err);
+	if (from_source && !r)
+		load_prepare(o);
 
 	if (!r && !t->modules.n) {
 		finding_add(&t->findings, "build-empty", SEVERITY_ERROR, CLASS_BUILD,

@@ -164,8 +164,8 @@ static void a_resumed_channel_begins_at_nothing_and_knows_its_way(void **state)
 	assert_int_equal(channel_next(&e->c, &m), 1);
 	e->c.shared->parked = 1;
 	assert_true(channel_parked(&e->c));
-	memset(channel_area(&e->c), 'y', PROTO_AREA);
-	assert_int_equal(((char *)e->c.shared)[PROTO_SHARED_BYTES - 1], 'y');
+	channel_lay(&e->c, "module", 6);
+	assert_memory_equal((char *)e->c.shared + PROTO_AREA_OFFSET, "module", 6);
 }
 
 static void one_does_not_sleep_over_what_has_arrived(void **state)
