@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "trial/load.h"
 
-#include "base/archive.h"
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/path.h"
-#include "check/own.h"
 #include "judge/system.h"
 #include "machine/ahead.h"
 #include "machine/machine.h"
@@ -13,118 +11,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define MODULE_MAX  ((size_t)256 << 20) /* bytes in one .ko */
-#define LOG_MAX	    2000000		/* records kept of one trial */
-#define SUPPORT_MAX 256			/* supporting modules of one trial */
-#define ASKED_MAX   64			/* names of modules that it asked for */
-
-static bool has_module(const struct trial *t, const char *name)
-{
-	for (size_t i = 0; i < t->modules.n; i++)
-		if (ko_answers_to(&t->kos[i], name))
-			return true;
-	return false;
-}
-
-static void insert_module(struct trial *t, size_t at, struct module_file file, struct ko ko)
-{
-	size_t n = t->modules.n;
-
-	t->modules.items = xreallocarray(t->modules.items, n + 1, sizeof *t->modules.items);
-	t->kos = xreallocarray(t->kos, n + 1, sizeof *t->kos);
-	memmove(t->modules.items + at + 1, t->modules.items + at,
-		(n - at) * sizeof *t->modules.items);
-	memmove(t->kos + at + 1, t->kos + at, (n - at) * sizeof *t->kos);
-	t->modules.items[at] = file;
-	t->kos[at] = ko;
-	t->modules.n++;
-	t->nsupporting++;
-}
-
-/* Puts the own module in the file `path`, and what it needs before it, into the trial's supporting ones at *at,
- * which is then behind them. 0 or -errno. */
-static int support_file(
-	struct trial *t, size_t *at, const char *path, bool optional, struct error *err);
-
-/* The same for the module `dependency`, if there is one of that name. */
-static int support(struct trial *t, size_t *at, const char *dependency, struct error *err)
-{
-	/* Linux: `depends` has file names ("crc-itu-t"), the kernel's names have underscores. */
-	bool freebsd = t->target->os == TARGET_FREEBSD;
-	AUTO_FREE char *name = freebsd ? xstrdup(dependency) : ko_module_name(dependency);
-	AUTO_FREE char *path = NULL;
-
-	if (has_module(t, name))
-		return 0;
-	path = own_or_given_file(t->target, t->given, t->source, name);
-	return path ? support_file(t, at, path, false, err) : 0;
-}
-
-static int support_file(
-	struct trial *t, size_t *at, const char *path, bool optional, struct error *err)
-{
-	bool freebsd = t->target->os == TARGET_FREEBSD;
-	AUTO_BUF struct buf bytes = {0};
-	struct module_file file;
-	struct ko ko;
-	int r;
-
-	if (t->nsupporting >= SUPPORT_MAX)
-		return 0;
-	r = archive_read_plain(path, MODULE_MAX, &bytes, err);
-	if (r)
-		return r;
-	ko_read(bytes.data, bytes.len, path, &ko);
-	/* Its own needs first. A cycle ends because `ko` is not in the list yet and the kernel's
-	 * modules have none; SUPPORT_MAX bounds it all the same. */
-	for (size_t i = 0; i < ko.depends.n && !r; i++)
-		r = support(t, at, ko.depends.v[i], err);
-	if (r || !ko.name) {
-		ko_free(&ko);
-		return r;
-	}
-	file = (struct module_file){.name = freebsd ? kld_file_name(path) : ko_module_name(path),
-		.path = xstrdup(path),
-		.len = bytes.len,
-		.optional = optional};
-	file.bytes = buf_take(&bytes);
-	insert_module(t, (*at)++, file, ko);
-	return 0;
-}
-
-int load_supporting(struct trial *t, struct error *err)
-{
-	AUTO_STRV struct strv needs = {0};
-	size_t at = 0;
-	int r = 0;
-
-	for (size_t i = 0; i < t->modules.n; i++)
-		for (size_t k = 0; k < t->kos[i].depends.n; k++)
-			strv_add(&needs, t->kos[i].depends.v[k]);
-	for (size_t i = 0; i < needs.n && !r; i++)
-		r = support(t, &at, needs.v[i], err);
-	return r;
-}
-
-int load_asked(struct trial *t, struct buf *names, struct error *err)
-{
-	size_t before = t->nsupporting, at = 0;
-	int r = 0;
-
-	for (size_t i = 0; i < t->run.asked.n && !r; i++) {
-		AUTO_FREE char *asked = ko_module_name(t->run.asked.v[i]), *name = NULL;
-		AUTO_FREE char *path = own_or_given_file(t->target, t->given, t->source, asked);
-
-		if (!path)
-			path = own_aliased_file(t->target, t->run.asked.v[i]);
-		name = path ? ko_module_name(path) : NULL;
-		if (!path || has_module(t, name))
-			continue;
-		buf_addf(names, "%s%s", names->len ? ", " : "", name);
-		r = support_file(t, &at, path, true, err);
-	}
-	return r ?: t->nsupporting > before;
-}
+#define LOG_MAX	  2000000 /* records kept of one trial */
+#define ASKED_MAX 64	  /* names of modules that it asked for */
 
 enum proto_os machine_os(const struct target *target)
 {
