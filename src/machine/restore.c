@@ -50,12 +50,12 @@ bool machine_key_is_current(enum proto_os os, const char *kernel, const char *ke
 
 /* ---- taking one ---- */
 
-static int park(struct machine *m, struct error *err)
+/* Sends a request without a body and waits until it is done. */
+static int ask(struct machine *m, enum proto_type request, int64_t deadline, struct error *err)
 {
-	int64_t deadline = clock_us() + (int64_t)PARK_MS * 1000;
 	struct message msg;
 	uint32_t serial;
-	int r = machine_send(m, PROTO_PARK, NULL, 0, &serial, err);
+	int r = machine_send(m, request, NULL, 0, &serial, err);
 
 	while (!r) {
 		enum machine_event e = machine_next(m, deadline, &msg, err);
@@ -63,10 +63,18 @@ static int park(struct machine *m, struct error *err)
 		if (e == MACHINE_FAILED)
 			return interrupt_pending() ? -EINTR : -EIO;
 		if (e != MACHINE_MESSAGE)
-			return error_set(err, EIO, "the machine to be saved does not answer");
+			return error_set(err, EIO, "the machine does not answer");
 		if (msg.type == PROTO_DONE && msg.serial == serial)
 			break;
 	}
+	return r;
+}
+
+static int park(struct machine *m, struct error *err)
+{
+	int64_t deadline = clock_us() + (int64_t)PARK_MS * 1000;
+	int r = ask(m, PROTO_PARK, deadline, err);
+
 	while (!r && !channel_parked(&m->channel)) {
 		if (!clock_left_ms(deadline))
 			return error_set(err, EIO, "the machine to be saved does not come to rest");
@@ -219,6 +227,25 @@ int machine_continue(const struct machine_options *o, struct machine **out, stru
 	return r;
 }
 
+/* Whether what has just been kept comes to life. If it does not, this QEMU is one for which snapshots have to
+ * be done in another way: without them, then. */
+static int try_it(const struct machine_options *o, struct error *err)
+{
+	struct machine *m = NULL;
+	int r = machine_continue(o, &m, err);
+
+	if (r)
+		return r == -ENOENT ? error_set(err, ENOTSUP, "the snapshot cannot be read again")
+				    : r;
+	r = ask(m, PROTO_SYNC, clock_us() + (int64_t)PARK_MS * 1000, err);
+	if (r && r != -EINTR) {
+		machine_drop_snapshot(m);
+		r = -ENOTSUP;
+	}
+	machine_close(m);
+	return r;
+}
+
 int machine_restore(const struct machine_options *o, struct machine **out, struct error *err)
 {
 	AUTO_FREE char *all = NULL;
@@ -239,8 +266,6 @@ int machine_restore(const struct machine_options *o, struct machine **out, struc
 	if (r != -ENOENT)
 		return r;
 	r = make(o, err);
-	if (r)
-		return r;
-	r = machine_continue(o, out, err);
-	return r == -ENOENT ? error_set(err, ENOTSUP, "the snapshot just taken cannot be read") : r;
+	r = r ?: try_it(o, err);
+	return r ?: machine_continue(o, out, err);
 }
