@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # How things are measured here: a timed run of kmodlab that has to pass, medians, rows of the table.
 # To be sourced after scripts/lib.sh. Times are in microseconds; $work is a directory of this run's own.
+# shellcheck disable=SC2154,SC2034
 
 kmodlab=build/src/kmodlab
+# The process that is to go when this run is ended early.
 runner=
 
 # The last words of what did not pass, which is never a time.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # What bench/run measures, a function for each part. They use $linux and $freebsd (targets; the second may be
 # empty), $hello_linux and $hello_freebsd (finished modules), $turns, $thousand (trials of the longest run).
+# shellcheck disable=SC2154
 
 # ---- the ways to load and unload hello.ko once ----
 
