@@ -25,10 +25,10 @@ function bar(y, width, class) {
 	printf "<rect x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"16\" rx=\"2\" class=\"%s\"/>\n", left, y, width, class
 }
 function time(v) {
-	return v >= 1000 ? sprintf("%.2f s", v / 1000) : sprintf("%.0f ms", v)
+	return (v >= 1000) ? sprintf("%.2f s", v / 1000) : sprintf("%.0f ms", v)
 }
 function tick(v) {
-	return v >= 1000 ? v / 1000 " s" : v " ms"
+	return (v >= 1000) ? v / 1000 " s" : v " ms"
 }
 # Where on the logarithmic axis: 10 ms is its left end.
 function at(v) {
@@ -64,7 +64,7 @@ END {
 	for (i = 1; i <= ways; i++)
 		printf "%s: %s. ", way[i], time(ms[i])
 	for (i = 1; i <= rates; i++)
-		printf "%d trial%s: %.1f a second. ", many[i], many[i] == 1 ? "" : "s", rate[i]
+		printf "%d trial%s: %.1f a second. ", many[i], (many[i] == 1 ? "" : "s"), rate[i]
 	print "</desc>"
 	print "<style>"
 	print "text {font: 13px system-ui, sans-serif; fill: #1f2328}"
@@ -110,10 +110,10 @@ END {
 		text(16, second - 26, "head", "Trials a second, one kmodlab run of N trials")
 	for (i = 1; i <= rates; i++) {
 		y = second + (i - 1) * step
-		width = rate[i] / fastest * wide
 		text(left - 10, y + 12.5, "label", "N = " many[i])
-		bar(y, width, "ours")
-		text(left + width + 6, y + 12.5, "value", sprintf("%.1f/s", rate[i]))
+		bar(y, rate[i] / fastest * wide, "ours")
+		# In a column of their own, clear of the line for what is owed.
+		text(left + wide + 66, y + 12.5, "label", sprintf("%.1f/s", rate[i]))
 	}
 	if (rates) {
 		x = left + owed / fastest * wide

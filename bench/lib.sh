@@ -95,7 +95,7 @@ show() {
 			measured[NR] = number($2, $3)
 			if ($4 != "") {
 				owed[NR] = $4 " " number($5, $3)
-				by = $4 == "at most" ? $2 - $5 : $5 - $2
+				by = ($4 == "at most") ? $2 - $5 : $5 - $2
 				verdict[NR] = by <= 0 ? "met" : "MISSED by " number(by, $3)
 				if (by > 0) missed++
 				judged++
@@ -118,6 +118,6 @@ show() {
 				print line
 			}
 		printf "\n%d met, %d missed\n", judged - missed, missed
-		exit missed > 0
+		exit (missed > 0)
 	}' "$work/rows"
 }
