@@ -51,7 +51,8 @@ int msgbuf_parse(const void *bytes, size_t len, struct record *out)
 
 void msgbuf_add_console(struct run *r, size_t call)
 {
-	const char *line = strstr(r->console, MSGBUF_MARK);
+	const char *mark = strstr(r->console, MSGBUF_MARK);
+	const char *line = mark || !r->restored ? mark : r->console;
 	size_t known = r->nlog, at = 0;
 
 	for (const char *end; line && *line; line = *end ? end + 1 : end) {

@@ -70,6 +70,7 @@ struct run {
 	int timeout_ms; /* a call's deadline */
 	char *params;	/* what the module under test was given */
 	char *console;
+	bool restored; /* the machine came from a snapshot: its console has nothing of a boot */
 };
 
 void run_free(struct run *r);

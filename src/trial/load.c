@@ -464,6 +464,7 @@ int load_run(struct trial *t, const struct trial_options *o,
 		step(t, o, STAGE_BOOT, true, clock_us() - began, xstrdup(""), 0);
 	r = all_calls(t, o, m, step, err);
 	t->run.console = xstrdup(machine_console(m));
+	t->run.restored = t->restored;
 	machine_close(m);
 	/* What was on the console but did not reach us otherwise: the last words. */
 	if (!r && t->run.end != RUN_DONE)

@@ -35,7 +35,7 @@ static void it_holds_the_agent_the_console_and_the_files(void **state)
 		if (!strcmp(archive_entry_pathname(e), "init"))
 			assert_int_equal(archive_entry_perm(e), 0755);
 	}
-	assert_string_equal(names.data, "dev dev/console init m m/0.ko m/1.ko ");
+	assert_string_equal(names.data, "dev dev/console init sbin sbin/modprobe m m/0.ko m/1.ko ");
 	archive_read_free(a);
 	close(fd);
 }
