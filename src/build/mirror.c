@@ -267,7 +267,7 @@ static bool nothing_vanished(const struct manifest *last, const struct manifest 
  * moment to die, and write where they stand until then. */
 static int start_over(const struct mirror *m, struct error *err)
 {
-	AUTO_FREE char *aside = mirror_file(m, "old");
+	AUTO_FREE char *aside = mirror_file(m, "old"), *records = mirror_file(m, MIRROR_RECORDS);
 	int r = path_remove_tree(aside);
 
 	if (!r && rename(m->src, aside) && errno != ENOENT)
@@ -275,6 +275,9 @@ static int start_over(const struct mirror *m, struct error *err)
 	if (r)
 		return error_sys(err, -r, "cannot remove %s", aside);
 	path_remove_tree(aside); /* if it fails, the next time has another try */
+	r = path_remove_tree(records);
+	if (r)
+		return error_sys(err, -r, "cannot remove %s", records);
 	return path_make_dirs(m->src, err);
 }
 
