@@ -148,21 +148,21 @@ static void interfaces_are_made_by_make_and_used_by_a_replay(void **state)
 
 /* ---- what it says ---- */
 
-#define UNUSED "CWARNFLAGS+=\t-Wno-error\nWERROR=\n"
-
 static void warnings_of_all_files_show_every_time(void **state)
 {
 	const char *target = freebsd();
 	AUTO_FREE char *dir = source("Makefile",
-		"KMOD=\ttest\nSRCS=\ta.c b.c\n" UNUSED ".include <bsd.kmod.mk>\n", "a.c",
-		HEAD "#define VALUE 1\nstatic int idle_a(void) { return (1); }\n" TAIL, "b.c",
-		"int b(void);\nint b(void) { int idle_b; return (1); }\n", NULL);
+		"KMOD=\ttest\nSRCS=\ta.c b.c\nWERROR=\n.include <bsd.kmod.mk>\n", "a.c",
+		HEAD
+		"#define VALUE 1\nint a(void);\nint a(void) { int idle_a; return (1); }\n" TAIL,
+		"b.c", "int b(void);\nint b(void) { int idle_b; return (1); }\n", NULL);
 	struct build b;
 
 	(void)state;
 	build_first(dir, target);
 	lab_write(dir, "a.c",
-		HEAD "#define VALUE 2\nstatic int idle_again(void) { return (1); }\n" TAIL);
+		HEAD
+		"#define VALUE 2\nint a(void);\nint a(void) { int idle_again; return (1); }\n" TAIL);
 	b = built(dir, target);
 	assert_true(b.replayed);
 	assert_non_null(strstr(b.log, "idle_again"));
