@@ -131,12 +131,10 @@ static int run_script(struct job *j, const struct replay *replay, struct buf *lo
 static void merge_log(struct job *j, const struct replay *replay, const struct buf *fresh)
 {
 	AUTO_BUF struct buf last = {0};
-	const char *said = fresh->data ? fresh->data : "", *before;
 
 	job_read(j, "log", LOG_MAX, &last);
-	before = last.data ? last.data : "";
-	j->out->log =
-		replay_log(before, said, replay_log_is_relative(said) ? replay->inside : NULL);
+	j->out->log = j->system->merge_log(
+		last.data ? last.data : "", fresh->data ? fresh->data : "", replay->inside);
 }
 
 static int run_replay(struct job *j, struct replay *replay)
@@ -160,22 +158,24 @@ int again_replay(struct job *j)
 {
 	AUTO_STRV struct strv changed = {0};
 	AUTO_BUF struct buf exports = {0};
+	AUTO_FREE char *records = mirror_file(&j->mirror, MIRROR_RECORDS);
 	struct replay replay = {0};
-	size_t from;
+	size_t from = 0;
 	int r;
 
-	if (!list_changed(j, &changed) || !read_exports(j, &exports, &from))
+	if (!list_changed(j, &changed) || (j->system->ask && !read_exports(j, &exports, &from)))
 		return 0;
 	r = job_prepare(j, j->mirror.src);
 	if (r)
 		return r;
 	replay = (struct replay){.src = j->mirror.src,
+		.records = records,
 		.inside = j->sandbox.inside,
 		.build = j->sandbox.build,
 		.target = j->target,
 		.now = &j->now,
 		.changed = &changed,
-		.exports = exports.data + from,
+		.exports = exports.data ? exports.data + from : NULL,
 		.exports_len = exports.len - from};
 	r = run_replay(j, &replay);
 	buf_free(&replay.script);

@@ -8,6 +8,7 @@
  *
  *	/freebsd/src	usr/src of the target, also as /usr/src (where there is one to mount it on), /sys
  *	/freebsd/bin	first on PATH: make, cc, ld, awk and xargs as FreeBSD has them
+ *	/freebsd/records	takes the scripts that make hands to the shell (build/bsd-record.h)
  *
  * The Makefile is not touched. Variables that only we can know are set on the command line, where they
  * win over the Makefile; DEBUG_FLAGS, which is the author's, in the environment, where it loses.
@@ -15,7 +16,9 @@
 #include "build/system.h"
 
 #include "base/path.h"
+#include "build/bsd-record.h"
 #include "build/files.h"
+#include "build/mirror.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,8 +26,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SOURCES	   "/freebsd/src"
-#define PROGRAMS   "/freebsd/bin"
+#define SOURCES	   BSD_SOURCES
+#define PROGRAMS   BSD_PROGRAMS
 #define MOST_DEPTH 3 /* of SUBDIRs, when looking for a module in them */
 
 /* ---- recognising ---- */
@@ -221,12 +224,15 @@ static int bsdmake_mount(
 {
 	AUTO_FREE char *sources = sources_of(t);
 	AUTO_FREE char *script = xasprintf("%s/xargs", base);
+	AUTO_FREE char *records = xasprintf("%s/" MIRROR_RECORDS, base);
 	int r = check_programs(t, err);
 
 	if (!r)
 		r = check_sources(t, sources, err);
 	if (!r)
 		r = write_xargs(script, err);
+	if (!r)
+		r = path_make_dirs(records, err);
 	if (r)
 		return r;
 	s->build = xstrdup(SOURCES);
@@ -236,7 +242,8 @@ static int bsdmake_mount(
 	/* This machine's own /usr/src is none of a FreeBSD module's business. */
 	if (path_is_dir("/usr/src"))
 		strv_adds(&s->argv, "--ro-bind", sources, "/usr/src", NULL);
-	strv_adds(&s->argv, "--ro-bind", script, PROGRAMS "/xargs", NULL);
+	strv_adds(&s->argv, "--ro-bind", script, PROGRAMS "/xargs", "--bind", records, BSD_RECORDS,
+		NULL);
 	for (size_t i = 0; i < PROGRAMS_N; i++) {
 		AUTO_FREE char *program = path_program(programs[i].program);
 		AUTO_FREE char *alias = xasprintf("%s/%s", PROGRAMS, programs[i].alias);
@@ -250,7 +257,8 @@ static int bsdmake_mount(
 
 static void add_environment(struct sandbox *s, const char *dir)
 {
-	sandbox_setenv(s, "PATH", PROGRAMS ":/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
+	sandbox_setenv(s, "PATH", BSD_PATH);
+	sandbox_setenv(s, "TMPDIR", BSD_RECORDS); /* where make leaves its scripts */
 	/* Without it the module is stripped of its line numbers; with it they go into NAME.ko.debug. */
 	sandbox_setenv(s, "DEBUG_FLAGS", "-g");
 	if (strcmp(s->inside, dir) && !strpbrk(dir, "'\"\\$#%\n\t=") && !strstr(dir, "  ")) {
@@ -278,7 +286,8 @@ static void bsdmake_command(
 	add_environment(s, dir);
 	strv_adds(argv, "bmake", "-m", SOURCES "/share/mk", NULL);
 	strv_addf(argv, "-j%ld", cpus > 0 ? cpus : 1);
-	strv_adds(argv, "-k", "-w", NULL); /* all errors at once, and where each make is */
+	/* All errors at once, where each make is, and the scripts left where they are. */
+	strv_adds(argv, "-k", "-w", "-dn", NULL);
 	strv_adds(argv, "SYSDIR=" SOURCES "/sys", "MACHINE=amd64", "MACHINE_ARCH=amd64", NULL);
 	strv_addf(argv, "CC=clang --target=x86_64-unknown-freebsd%u", major_of(target));
 	strv_adds(argv, "LD=ld.lld", "AWK=original-awk", NULL);
@@ -300,13 +309,41 @@ static bool bsdmake_makes_missing(const char *dir, const char *log)
 
 /* A link whose symbols could not be trimmed leaves a whole file behind, which the next make would find
  * up to date; and a module that the Makefile no longer names would be found among the others. */
-static void bsdmake_forget(const char *src, enum recipe recipe)
+static void bsdmake_forget(const char *base, const char *src, enum recipe recipe)
 {
 	static const char *const ends[] = {".ko", ".ko.full", ".ko.debug", ".kld", NULL};
+
+	AUTO_FREE char *records = xasprintf("%s/" MIRROR_RECORDS, base);
 
 	(void)recipe;
 	for (size_t i = 0; ends[i]; i++)
 		files_remove(src, ends[i], true);
+	bsd_records_prune(records);
+}
+
+static bool is_makefile(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	size_t n = strlen(name);
+
+	return !strncmp(name, "Makefile", 8) || !strncmp(name, "makefile", 8) ||
+		!strcmp(name, "BSDmakefile") || (n > 3 && !strcmp(name + n - 3, ".mk")) ||
+		(n > 4 && !strcmp(name + n - 4, ".inc"));
+}
+
+/* bmake does not see that the flags have changed that an object was made with. */
+static bool bsdmake_starts_over(const struct manifest *last, const struct manifest *now)
+{
+	for (size_t i = 0; i < now->n; i++) {
+		const struct source_entry *e = &now->items[i], *before;
+
+		if (e->kind == SOURCE_DIR || !is_makefile(e->path))
+			continue;
+		before = manifest_find(last, e->path);
+		if (!before || !manifest_entry_same(before, e))
+			return true;
+	}
+	return false;
 }
 
 static void bsdmake_products(
@@ -349,4 +386,8 @@ const struct build_system bsdmake_system = {
 	.makes_missing = bsdmake_makes_missing,
 	.forget = bsdmake_forget,
 	.products = bsdmake_products,
+	.starts_over = bsdmake_starts_over,
+	.replayed = RECIPE_OWN,
+	.replay = bsdmake_replay,
+	.merge_log = bsd_merge_log,
 };

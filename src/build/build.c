@@ -26,7 +26,7 @@
 #include <sys/wait.h>
 
 /* To be raised when the same source would be built differently. */
-#define BUILD_FORMAT "kmodlab build 1"
+#define BUILD_FORMAT "kmodlab build 2"
 #define LOG_MAX	     (8u << 20)
 #define MODULE_MAX   (256u << 20)
 #define STAMP_MAX    (1u << 20)
@@ -280,7 +280,7 @@ static int run_recipe(struct job *j, enum recipe recipe, char **log)
 
 	if (r)
 		return r;
-	j->system->forget(j->mirror.src, recipe);
+	j->system->forget(j->mirror.base, j->mirror.src, recipe);
 	j->system->command(&j->sandbox, recipe, j->dir, j->target);
 	r = job_run(j, &said);
 	/* make says so itself when it fails; whatever else failed in its place did not. */
@@ -387,7 +387,7 @@ static struct recipes reorder(const struct job *j, struct recipes plan)
 /* Whether the last build was a good one, and all there is of it is still there. */
 static bool may_replay(struct job *j)
 {
-	bool may = again_is_possible(j) && last_recipe(j) == RECIPE_DIRECT && load_stamped(j);
+	bool may = again_is_possible(j) && last_recipe(j) == j->system->replayed && load_stamped(j);
 
 	module_files_free(&j->out->modules);
 	return may;
@@ -399,7 +399,7 @@ static int replay_last(struct job *j, struct buf *stamp)
 
 	if (r != 1)
 		return r;
-	load_products(j, RECIPE_DIRECT, stamp);
+	load_products(j, j->system->replayed, stamp);
 	j->out->replayed = true;
 	return 0;
 }
@@ -412,7 +412,9 @@ static int make_anew(struct job *j, struct recipes plan)
 	int r;
 
 	plan = reorder(j, plan);
-	replay = !afresh && plan.first == RECIPE_DIRECT && may_replay(j);
+	if (j->system->starts_over && j->system->starts_over(&j->last, &j->now))
+		afresh = true;
+	replay = !afresh && plan.first == j->system->replayed && may_replay(j);
 	remove_beside(j, "stamp");
 	r = mirror_sync(&j->mirror, &j->last, &j->now, afresh, j->err);
 	if (!r)
@@ -421,7 +423,7 @@ static int make_anew(struct job *j, struct recipes plan)
 		r = replay_last(j, &stamp);
 	if (!r && !j->out->replayed)
 		r = run_plan(j, plan, &stamp);
-	if (!r && plan.first == RECIPE_DIRECT && j->out->modules.n)
+	if (!r && plan.first == j->system->replayed && j->out->modules.n)
 		r = again_ask(j);
 	if (r)
 		return r; /* the mirror stays dirty: make may have been cut off in mid-write */

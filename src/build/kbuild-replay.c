@@ -17,7 +17,6 @@
 
 #include <ctype.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Above these, make is not what takes the time. */
 #define MOST_COMPILED 200
@@ -134,35 +133,7 @@ static const struct object_rule *rule_for(const struct writer *w, const struct o
 	return source[strlen(source) - 1] == 'c' ? &w->rules->c : &w->rules->assembler;
 }
 
-/* ---- side by side ---- */
-
-/* Calls the functions <prefix>0 to <prefix>N, as many at once as there are processors, and shows what
- * they print in their order. */
-static void write_calls(struct writer *w, char prefix, size_t n)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t at_once = cpus > 1 ? (size_t)cpus : 1;
-
-	if (at_once > n)
-		at_once = n;
-	if (at_once < 2) {
-		for (size_t i = 0; i < n; i++)
-			buf_addf(w->to, "%c%zu 2>&1\n", prefix, i);
-		return;
-	}
-	for (size_t k = 0; k < at_once; k++) {
-		buf_adds(w->to, "{\n");
-		for (size_t i = k; i < n; i += at_once)
-			buf_addf(w->to, "%c%zu >/tmp/%c%zu 2>&1\n", prefix, i, prefix, i);
-		buf_addf(w->to, "} &\np%zu=$!\n", k);
-	}
-	for (size_t k = 0; k < at_once; k++)
-		buf_addf(w->to, "wait $p%zu\n", k);
-	buf_adds(w->to, "cat");
-	for (size_t i = 0; i < n; i++)
-		buf_addf(w->to, " /tmp/%c%zu", prefix, i);
-	buf_adds(w->to, "\n");
-}
+/* ---- the modules ---- */
 
 static bool write_objects(struct writer *w)
 {
@@ -179,7 +150,7 @@ static bool write_objects(struct writer *w)
 	}
 	if (!n || n > MOST_COMPILED)
 		return false;
-	write_calls(w, 'o', n);
+	replay_calls(w->to, 'o', n);
 	return true;
 }
 
@@ -242,7 +213,7 @@ static bool write_finals(struct writer *w)
 			return false;
 		buf_adds(w->to, "}\n");
 	}
-	write_calls(w, 'f', w->live->nmodules);
+	replay_calls(w->to, 'f', w->live->nmodules);
 	return true;
 }
 

@@ -212,8 +212,9 @@ static void kbuild_command(
 
 /* ---- what came of it ---- */
 
-static void kbuild_forget(const char *src, enum recipe recipe)
+static void kbuild_forget(const char *base, const char *src, enum recipe recipe)
 {
+	(void)base;
 	/* Kbuild itself keeps modules.order right; a wrapper may not even get to it. */
 	if (recipe == RECIPE_DIRECT)
 		return;
@@ -332,6 +333,8 @@ const struct build_system kbuild_system = {
 	.makes_missing = kbuild_makes_missing,
 	.forget = kbuild_forget,
 	.products = kbuild_products,
+	.replayed = RECIPE_DIRECT,
 	.ask = kbuild_ask,
 	.replay = kbuild_replay,
+	.merge_log = replay_log,
 };

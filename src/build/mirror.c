@@ -45,15 +45,6 @@ char *mirror_file(const struct mirror *m, const char *name)
 	return xasprintf("%s/%s", m->base, name);
 }
 
-static uint64_t hash(const char *text)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-	return h;
-}
-
 int mirror_open(struct mirror *m, const char *dir, const char *target_name, int timeout_ms,
 	struct error *err)
 {
@@ -65,7 +56,8 @@ int mirror_open(struct mirror *m, const char *dir, const char *target_name, int 
 	int r;
 
 	m->dir = xstrdup(dir);
-	m->base = xasprintf("%s/build/%s/%.100s-%016" PRIx64, cache, target, name, hash(dir));
+	m->base = xasprintf("%s/build/%s/%.100s-%016" PRIx64, cache, target, name,
+		hash_bytes(HASH_START, dir, strlen(dir)));
 	m->src = mirror_file(m, "src");
 	lock = mirror_file(m, "lock");
 	r = lock_take(lock, timeout_ms, err);
@@ -275,7 +267,7 @@ static bool nothing_vanished(const struct manifest *last, const struct manifest 
  * moment to die, and write where they stand until then. */
 static int start_over(const struct mirror *m, struct error *err)
 {
-	AUTO_FREE char *aside = mirror_file(m, "old");
+	AUTO_FREE char *aside = mirror_file(m, "old"), *records = mirror_file(m, MIRROR_RECORDS);
 	int r = path_remove_tree(aside);
 
 	if (!r && rename(m->src, aside) && errno != ENOENT)
@@ -283,6 +275,9 @@ static int start_over(const struct mirror *m, struct error *err)
 	if (r)
 		return error_sys(err, -r, "cannot remove %s", aside);
 	path_remove_tree(aside); /* if it fails, the next time has another try */
+	r = path_remove_tree(records);
+	if (r)
+		return error_sys(err, -r, "cannot remove %s", records);
 	return path_make_dirs(m->src, err);
 }
 

@@ -8,6 +8,7 @@
  * <cache>/build/<target>/<name>-<hash of the path>/
  *	src/		the copy, with the build's products among it
  *	manifest	what was copied, and what it looked like in the user's directory
+ *	records/	what the build system recorded of how it made them; goes when src/ does
  *	dirty		there while something is at work in src/: found there later, src/ is not trusted
  *	lock, and whatever else the build keeps (stamp, log)
  */
@@ -19,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+
+#define MIRROR_RECORDS "records"
 
 struct mirror {
 	char *dir;  /* the user's directory */

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <unistd.h>
 
 void replay_quote(struct buf *to, const char *text)
 {
@@ -14,6 +15,32 @@ void replay_quote(struct buf *to, const char *text)
 			buf_add(to, text, 1);
 	}
 	buf_adds(to, "'");
+}
+
+void replay_calls(struct buf *to, char prefix, size_t n)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t at_once = cpus > 1 ? (size_t)cpus : 1;
+
+	if (at_once > n)
+		at_once = n;
+	if (at_once < 2) {
+		for (size_t i = 0; i < n; i++)
+			buf_addf(to, "%c%zu 2>&1\n", prefix, i);
+		return;
+	}
+	for (size_t k = 0; k < at_once; k++) {
+		buf_adds(to, "{\n");
+		for (size_t i = k; i < n; i += at_once)
+			buf_addf(to, "%c%zu >/tmp/%c%zu 2>&1\n", prefix, i, prefix, i);
+		buf_addf(to, "} &\np%zu=$!\n", k);
+	}
+	for (size_t k = 0; k < at_once; k++)
+		buf_addf(to, "wait $p%zu\n", k);
+	buf_adds(to, "cat");
+	for (size_t i = 0; i < n; i++)
+		buf_addf(to, " /tmp/%c%zu", prefix, i);
+	buf_adds(to, "\n");
 }
 
 /* ---- the log ---- */
@@ -103,7 +130,7 @@ char *replay_log(const char *last, const char *fresh, const char *inside)
 	}
 	buf_adds(&added, "");
 	add_new(&added, whole, fresh);
-	if (added.len && inside)
+	if (added.len && replay_log_is_relative(fresh))
 		buf_addf(&out,
 			"make[1]: Entering directory '%s'\n%smake[1]: Leaving directory '%s'\n",
 			inside, added.data, inside);

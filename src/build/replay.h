@@ -15,7 +15,8 @@
 
 struct replay {
 	/* What there is. */
-	const char *src; /* the mirror, with what the last build left */
+	const char *src;     /* the mirror, with what the last build left */
+	const char *records; /* the directory of what the build system recorded beside the mirror */
 	const char *inside,
 		*build; /* the source directory and the kernel's, as the build sees them */
 	const struct target *target;
@@ -30,12 +31,16 @@ struct replay {
 };
 
 /* The log of a build that made part of what is in `last` again, and said `fresh`: what was said about
- * everything else is kept. `inside` is where the commands ran, if the paths in the log are relative to
- * that; or NULL. Caller frees. */
+ * everything else is kept. `inside` is the module's directory, where the commands ran if the paths in
+ * the log are relative. This is for Kbuild's logs. Caller frees. */
 char *replay_log(const char *last, const char *fresh, const char *inside);
 
 /* Whether the lines in the log name files relative to where the commands ran. */
 bool replay_log_is_relative(const char *log);
+
+/* Adds calls of the functions <prefix>0 to <prefix>N-1, as many at once as there are processors, and what
+ * shows what they print in their order. */
+void replay_calls(struct buf *to, char prefix, size_t n);
 
 /* `text` as one word for the shell. */
 void replay_quote(struct buf *to, const char *text);

@@ -40,18 +40,26 @@ struct build_system {
 	/* Whether the build that printed `log` lacked a file that the makefile in `dir` names: the other
 	 * recipe might make it first. */
 	bool (*makes_missing)(const char *dir, const char *log);
-	/* Removes from the copy in `src` what would be taken for the products of the build to come. */
-	void (*forget)(const char *src, enum recipe recipe);
+	/* Removes from the copy in `src` what would be taken for the products of the build to come, and
+	 * from what is beside it in `base` what is recorded of them. */
+	void (*forget)(const char *base, const char *src, enum recipe recipe);
+	/* Whether a build must begin from nothing though only what the manifests say has changed; NULL:
+	 * never. */
+	bool (*starts_over)(const struct manifest *last, const struct manifest *now);
 	/* Adds the paths, below `src`, of the modules that the build made. `inside` is what the build
 	 * called the directory. */
 	void (*products)(
 		const char *src, const char *inside, enum recipe recipe, struct strv *paths);
+	enum recipe replayed; /* builds of which recipe can be replayed */
 	/* Adds a command that writes what the build system exports to its commands, NUL-terminated each,
-	 * to "exports" in the source directory, which is an empty one. NULL: there is no replay. */
+	 * to "exports" in the source directory, which is an empty one. NULL: nobody needs that. */
 	void (*ask)(struct sandbox *s, const struct target *target);
-	/* Writes the script that does again what the last build, of RECIPE_DIRECT, did with the files that
+	/* Writes the script that does again what the last build, of that recipe, did with the files that
 	 * have changed. False if only the build system itself can know what is to be done. */
 	bool (*replay)(struct replay *replay);
+	/* The log of the last build with what a replay said in its place. `inside` is the module's
+	 * directory as the build saw it. Caller frees. */
+	char *(*merge_log)(const char *last, const char *fresh, const char *inside);
 };
 
 extern const struct build_system kbuild_system, bsdmake_system;

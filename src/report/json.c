@@ -48,8 +48,10 @@ static struct json_object *step_json(const struct trial *t, const struct step *s
 	put(o, "what", s->what);
 	if (call && s->call < t->run.ncalls && t->run.calls[s->call].returned)
 		put_int(o, "errno", t->run.calls[s->call].error);
-	if (s->stage == STAGE_BUILD)
+	if (s->stage == STAGE_BUILD) {
 		json_object_object_add(o, "rebuilt", json_object_new_boolean(t->rebuilt));
+		json_object_object_add(o, "replayed", json_object_new_boolean(t->replayed));
+	}
 	return o;
 }
 

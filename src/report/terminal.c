@@ -126,6 +126,8 @@ static const char *step_note(const struct trial *t, const struct step *s)
 {
 	if (s->stage == STAGE_BUILD && s->ok && !t->rebuilt)
 		return "  (unchanged)";
+	if (s->stage == STAGE_BUILD && s->ok && t->replayed)
+		return "  (replayed)";
 	if (s->stage == STAGE_CHECK && !s->ok)
 		return "  refused";
 	return s->ok ? "" : "  failed";

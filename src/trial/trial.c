@@ -139,6 +139,7 @@ static int build_stage(struct trial *t, const struct trial_options *o, struct er
 	t->build_log = b.log;
 	b.log = NULL;
 	t->rebuilt = b.rebuilt;
+	t->replayed = b.replayed;
 	step(t, o, STAGE_BUILD, b.ok, b.took_us, buf_take(&names), 0);
 	r = b.ok ? 0 : 1;
 	build_free(&b);

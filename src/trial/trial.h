@@ -47,6 +47,7 @@ struct trial {
 	struct findings findings;
 	char *build_log; /* or NULL */
 	bool rebuilt;
+	bool replayed; /* rebuilt without make; see struct build */
 	enum accel accel;
 	bool restored;	       /* the machine came from a snapshot */
 	char *note;	       /* what was out of the ordinary in running it, a sentence; or NULL */

@@ -3,10 +3,9 @@
  * Building again without make. Whatever the module's shape, the modules are those that a build from
  * nothing makes, byte for byte; and whatever else changes than the content of a source is make's.
  */
-#include "lab.h"
+#include "rebuild.h"
 
 #include "base/path.h"
-#include "build/build.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -17,134 +16,6 @@
 	"module_init(i);\nmodule_exit(x);\n"
 
 static const char *const systems[] = {BOOKWORM, TRIXIE};
-
-static struct targets targets;
-
-static const struct target *target_of(const char *name)
-{
-	struct error err;
-	const struct target *t = target_find(&targets, name, &err);
-
-	if (!t)
-		fail_msg("%s", err.text);
-	return t;
-}
-
-static struct build built(const char *dir, const char *target)
-{
-	struct error err;
-	struct build b;
-
-	if (build_module(dir, target_of(target), 120000, &b, &err))
-		fail_msg("%s", err.text);
-	return b;
-}
-
-static const struct module_file *find(const struct build *b, const char *name)
-{
-	for (size_t i = 0; i < b->modules.n; i++)
-		if (!strcmp(b->modules.items[i].name, name))
-			return &b->modules.items[i];
-	fail_msg("no %s.ko was built:\n%s", name, b->log);
-	return NULL;
-}
-
-/* A build of the same directory that has nothing to go by, in a cache of its own. */
-static struct build from_nothing(const char *dir, const char *target)
-{
-	AUTO_FREE char *cache = xstrdup(getenv("XDG_CACHE_HOME") ? getenv("XDG_CACHE_HOME") : "");
-	AUTO_FREE char *other = lab_dir();
-	struct build b;
-
-	setenv("XDG_CACHE_HOME", other, 1);
-	b = built(dir, target);
-	if (*cache)
-		setenv("XDG_CACHE_HOME", cache, 1);
-	else
-		unsetenv("XDG_CACHE_HOME");
-	path_remove_tree(other);
-	assert_false(b.replayed);
-	return b;
-}
-
-static void assert_same_modules(const struct build *a, const struct build *b)
-{
-	assert_true(a->ok && b->ok);
-	assert_int_equal(a->modules.n, b->modules.n);
-	for (size_t i = 0; i < a->modules.n; i++) {
-		const struct module_file *m = &a->modules.items[i], *n = find(b, m->name);
-
-		if (m->len != n->len || memcmp(m->bytes, n->bytes, m->len))
-			fail_msg("%s.ko is not what a build from nothing makes of it", m->name);
-	}
-}
-
-/* Builds it; whether make was run must be as expected, and the modules as a build from nothing has them. */
-static void expect(const char *dir, const char *target, bool replayed)
-{
-	struct build b = built(dir, target), fresh;
-
-	if (!b.rebuilt || b.replayed != replayed)
-		fail_msg("%s: rebuilt %d, replayed %d:\n%s", target, b.rebuilt, b.replayed, b.log);
-	fresh = from_nothing(dir, target);
-	assert_same_modules(&b, &fresh);
-	build_free(&fresh);
-	build_free(&b);
-}
-
-static void build_first(const char *dir, const char *target)
-{
-	struct build b = built(dir, target);
-
-	if (!b.ok)
-		fail_msg("%s", b.log);
-	build_free(&b);
-}
-
-/* A directory with these files: name, content, and so on up to NULL. Caller frees. */
-static char *source(const char *name, ...) __attribute__((sentinel));
-static char *source(const char *name, ...)
-{
-	char *dir = lab_dir();
-	va_list args;
-
-	va_start(args, name);
-	for (; name; name = va_arg(args, const char *)) {
-		AUTO_FREE char *parent = xasprintf("%s/%s", dir, name);
-		struct error err;
-
-		*strrchr(parent, '/') = 0;
-		assert_int_equal(path_make_dirs(parent, &err), 0);
-		lab_write(dir, name, "%s", va_arg(args, const char *));
-	}
-	va_end(args);
-	return dir;
-}
-
-/* The promise for one shape: after `file` has got this content, there is a replay, and nothing that a
- * build from nothing would make differently; and again after it is as it was. */
-static void edit_replays(const char *dir, const char *file, const char *content)
-{
-	AUTO_FREE char *path = xasprintf("%s/%s", dir, file);
-	AUTO_BUF struct buf before = {0};
-
-	assert_int_equal(path_read(path, 1 << 20, &before), 0);
-	for (size_t i = 0; i < 2; i++) {
-		struct build first, again;
-
-		lab_write(dir, file, "%s", before.data);
-		first = built(dir, systems[i]);
-		lab_write(dir, file, "%s", content);
-		expect(dir, systems[i], true);
-		lab_write(dir, file, "%s", before.data);
-		again = built(dir, systems[i]);
-		assert_true(again.replayed);
-		assert_same_modules(&again, &first);
-		build_free(&again);
-		build_free(&first);
-	}
-}
-
 /* ---- shapes ---- */
 
 static void a_module_of_one_file(void **state)
@@ -153,7 +24,7 @@ static void a_module_of_one_file(void **state)
 		"Makefile", "obj-m := one.o\n", "one.c", HEAD "#define VALUE 1\n" TAIL, NULL);
 
 	(void)state;
-	edit_replays(dir, "one.c",
+	edit_replays(TRIXIE, dir, "one.c",
 		HEAD "#define VALUE 2\nstatic int seen; module_param(seen, int, 0644);\n" TAIL);
 }
 
@@ -163,7 +34,7 @@ static void a_module_with_a_version_has_the_sum_of_its_new_source(void **state)
 		HEAD "MODULE_VERSION(\"1\");\n#define VALUE 1\n" TAIL, NULL);
 
 	(void)state;
-	edit_replays(dir, "one.c", HEAD "MODULE_VERSION(\"1\");\n#define VALUE 2\n" TAIL);
+	edit_replays(BOOKWORM, dir, "one.c", HEAD "MODULE_VERSION(\"1\");\n#define VALUE 2\n" TAIL);
 }
 
 static char *composite(void)
@@ -182,7 +53,7 @@ static void a_module_of_several_files_and_one_below(void **state)
 	AUTO_FREE char *dir = composite();
 
 	(void)state;
-	edit_replays(dir, "sub/b.c",
+	edit_replays(TRIXIE, dir, "sub/b.c",
 		"#include \"priv.h\"\nint b(int v);\nint b(int v) { return v - P; }\n");
 }
 
@@ -192,7 +63,7 @@ static void a_header_of_its_own_makes_all_that_include_it_anew(void **state)
 	struct build b;
 
 	(void)state;
-	edit_replays(dir, "priv.h", "#define P 42\n");
+	edit_replays(BOOKWORM, dir, "priv.h", "#define P 42\n");
 	lab_write(dir, "priv.h", "#define P 43\nint undeclared(void) { return 0; }\n");
 	b = built(dir, TRIXIE);
 	assert_false(b.replayed); /* two definitions of one function: make has the word */
@@ -208,11 +79,11 @@ static void modules_that_use_each_others_symbols(void **state)
 
 	(void)state;
 	/* Another type: the version of the symbol changes, and what uses it is linked anew. */
-	edit_replays(dir, "giver.c",
+	edit_replays(TRIXIE, dir, "giver.c",
 		HEAD
 		"long give(long v);\nlong give(long v) { return v; }\nEXPORT_SYMBOL_GPL(give);\n"
 		"#define VALUE 1\n" TAIL);
-	edit_replays(dir, "giver.c",
+	edit_replays(BOOKWORM, dir, "giver.c",
 		HEAD "int give(int v);\nint give(int v) { return v; }\nEXPORT_SYMBOL_GPL(give);\n"
 		     "int more(void);\nint more(void) { return 1; }\nEXPORT_SYMBOL(more);\n"
 		     "#define VALUE 1\n" TAIL);
@@ -225,7 +96,7 @@ static void modules_in_directories_of_their_own(void **state)
 		HEAD "#define VALUE 1\n" TAIL, NULL);
 
 	(void)state;
-	edit_replays(dir, "below/low.c", HEAD "#define VALUE 2\nint low_more;\n" TAIL);
+	edit_replays(BOOKWORM, dir, "below/low.c", HEAD "#define VALUE 2\nint low_more;\n" TAIL);
 }
 
 #define ASSEMBLER                                                                                  \
@@ -240,8 +111,9 @@ static void a_module_with_an_assembler_file(void **state)
 		NULL);
 
 	(void)state;
-	edit_replays(dir, "three.S", four);
-	edit_replays(dir, "a.c", HEAD "int three(void);\n#define VALUE (three() + 1)\n" TAIL);
+	edit_replays(BOOKWORM, dir, "three.S", four);
+	edit_replays(
+		BOOKWORM, dir, "a.c", HEAD "int three(void);\n#define VALUE (three() + 1)\n" TAIL);
 }
 
 #define MANY                                                                                       \
@@ -257,7 +129,7 @@ static void parameters_and_sections(void **state)
 		HEAD MANY "#define VALUE (odd + once + !text())\n" TAIL, NULL);
 
 	(void)state;
-	edit_replays(dir, "many.c",
+	edit_replays(BOOKWORM, dir, "many.c",
 		HEAD MANY "static int p3[4]; module_param_array(p3, int, NULL, 0);\n"
 			  "#define VALUE (odd + once + p3[0] + !text())\n" TAIL);
 }
@@ -270,7 +142,8 @@ static void flags_of_all_kinds(void **state)
 		"flags.c", HEAD "#define VALUE (sizeof NAME ONE)\n" TAIL, NULL);
 
 	(void)state;
-	edit_replays(dir, "flags.c", HEAD "#define VALUE (1 + sizeof NAME ONE)\nint more;\n" TAIL);
+	edit_replays(BOOKWORM, dir, "flags.c",
+		HEAD "#define VALUE (1 + sizeof NAME ONE)\nint more;\n" TAIL);
 }
 
 /* ---- what it says ---- */
@@ -282,111 +155,83 @@ static void warnings_of_all_files_show_every_time(void **state)
 		"int b(void);\nint b(void) { int idle_b; return 1; }\n", NULL);
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		struct build b;
+	struct build b;
 
-		build_first(dir, systems[i]);
-		lab_write(dir, "a.c",
-			HEAD "#define VALUE 2\nstatic int idle_again(void) { return %zu; }\n" TAIL,
-			i);
-		b = built(dir, systems[i]);
-		assert_true(b.replayed);
-		assert_non_null(strstr(b.log, "idle_again"));
-		assert_non_null(strstr(b.log, "idle_b"));
-		assert_null(strstr(b.log, "idle_a'"));
-		assert_int_equal(b.findings.n, 2);
-		build_free(&b);
-		lab_write(dir, "a.c",
-			HEAD "#define VALUE 1\nstatic int idle_a(void) { return 1; }\n" TAIL);
-	}
-}
-
-static char *text_of(const struct build *b)
-{
-	struct buf text = {0};
-
-	for (size_t i = 0; i < b->findings.n; i++)
-		buf_addf(&text, "%s %s:%u %s\n", b->findings.items[i].rule,
-			b->findings.items[i].file ? b->findings.items[i].file : "",
-			b->findings.items[i].line, b->findings.items[i].message);
-	return buf_take(&text);
+	build_first(dir, TRIXIE);
+	lab_write(dir, "a.c",
+		HEAD "#define VALUE 2\nstatic int idle_again(void) { return 2; }\n" TAIL);
+	b = built(dir, TRIXIE);
+	assert_true(b.replayed);
+	assert_non_null(strstr(b.log, "idle_again"));
+	assert_non_null(strstr(b.log, "idle_b"));
+	assert_null(strstr(b.log, "idle_a'"));
+	assert_int_equal(b.findings.n, 2);
+	build_free(&b);
 }
 
 /* An error: the findings are make's; and with it mended, all is right again. */
-static void error_is_makes(const char *wrong, const char *words)
+static void error_is_makes(const char *target, const char *wrong, const char *words)
 {
 	AUTO_FREE char *dir = source("Makefile", "obj-m := whole.o\nwhole-y := a.o b.o\n", "a.c",
 		HEAD "int b(void);\n#define VALUE b()\n" TAIL, "b.c",
 		"int b(void);\nint b(void) { return 1; }\n", NULL);
 
-	for (size_t i = 0; i < 2; i++) {
-		struct build b, fresh;
-		AUTO_FREE char *said = NULL, *anew = NULL;
+	struct build b, fresh;
+	AUTO_FREE char *said = NULL, *anew = NULL;
 
-		lab_write(dir, "b.c", "int b(void);\nint b(void) { return 1; }\n");
-		build_first(dir, systems[i]);
-		lab_write(dir, "b.c", "%s", wrong);
-		b = built(dir, systems[i]);
-		fresh = from_nothing(dir, systems[i]);
-		assert_false(b.ok || b.replayed || fresh.ok);
-		said = text_of(&b);
-		anew = text_of(&fresh);
-		assert_string_equal(said, anew);
-		assert_non_null(strstr(said, words));
-		build_free(&b);
-		build_free(&fresh);
-		lab_write(dir, "b.c", "int b(void);\nint b(void) { return %zu; }\n", i + 5);
-		expect(dir, systems[i], false);
-		lab_write(dir, "b.c", "int b(void);\nint b(void) { return %zu; }\n", i + 7);
-		expect(dir, systems[i], true);
-	}
+	build_first(dir, target);
+	lab_write(dir, "b.c", "%s", wrong);
+	b = built(dir, target);
+	fresh = from_nothing(dir, target);
+	assert_false(b.ok || b.replayed || fresh.ok);
+	said = findings_text(&b);
+	anew = findings_text(&fresh);
+	assert_string_equal(said, anew);
+	assert_non_null(strstr(said, words));
+	build_free(&b);
+	build_free(&fresh);
+	lab_write(dir, "b.c", "int b(void);\nint b(void) { return 5; }\n");
+	expect(dir, target, false);
+	lab_write(dir, "b.c", "int b(void);\nint b(void) { return 7; }\n");
+	expect(dir, target, true);
 }
 
 static void an_error_in_the_source_is_told_as_make_tells_it(void **state)
 {
 	(void)state;
-	error_is_makes("int b(void);\nint b(void) { return undeclared; }\n", "undeclared");
+	error_is_makes(
+		BOOKWORM, "int b(void);\nint b(void) { return undeclared; }\n", "undeclared");
 }
 
 static void an_unknown_symbol_is_told_as_make_tells_it(void **state)
 {
 	(void)state;
-	error_is_makes(
+	error_is_makes(TRIXIE,
 		"int b(void);\nint nowhere(void);\nint b(void) { return nowhere(); }\n", "nowhere");
 }
 
 /* ---- what is make's ---- */
 
-static void falls_back(const char *file, const char *content)
+static void falls_back(const char *target, const char *file, const char *content)
 {
 	AUTO_FREE char *dir = composite();
 
-	for (size_t i = 0; i < 2; i++) {
-		AUTO_FREE char *path = xasprintf("%s/%s", dir, file);
-		AUTO_BUF struct buf before = {0};
-
-		path_read(path, 1 << 20, &before);
-		build_first(dir, systems[i]);
-		lab_write(dir, file, "%s", content);
-		expect(dir, systems[i], false);
-		if (before.data)
-			lab_write(dir, file, "%s", before.data);
-		else
-			unlink(path);
-	}
+	build_first(dir, target);
+	lab_write(dir, file, "%s", content);
+	expect(dir, target, false);
 }
 
 static void another_makefile_is_makes(void **state)
 {
 	(void)state;
-	falls_back("Makefile",
+	falls_back(TRIXIE, "Makefile",
 		"obj-m := whole.o\nwhole-y := a.o sub/b.o c.o\nccflags-y := -I$(src) -DMORE\n");
 }
 
 static void a_new_file_is_makes(void **state)
 {
 	(void)state;
-	falls_back("new.h", "#define NEW 1\n");
+	falls_back(BOOKWORM, "new.h", "#define NEW 1\n");
 }
 
 static void a_new_include_of_a_header_there_was_is_seen_from_then_on(void **state)
@@ -395,15 +240,12 @@ static void a_new_include_of_a_header_there_was_is_seen_from_then_on(void **stat
 		HEAD "#define VALUE 1\n" TAIL, "late.h", "#define LATE 1\n", NULL);
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		lab_write(dir, "one.c", HEAD "#define VALUE 1\n" TAIL);
-		build_first(dir, systems[i]);
-		lab_write(dir, "one.c",
-			HEAD "#include \"late.h\"\n#define VALUE LATE\nint late = LATE;\n" TAIL);
-		expect(dir, systems[i], true);
-		lab_write(dir, "late.h", "#define LATE %zu\n", i + 2);
-		expect(dir, systems[i], true);
-	}
+	build_first(dir, BOOKWORM);
+	lab_write(dir, "one.c",
+		HEAD "#include \"late.h\"\n#define VALUE LATE\nint late = LATE;\n" TAIL);
+	expect(dir, BOOKWORM, true);
+	lab_write(dir, "late.h", "#define LATE 2\n");
+	expect(dir, BOOKWORM, true);
 }
 
 static void a_makefile_that_looks_at_the_source_is_makes(void **state)
@@ -477,21 +319,6 @@ static void a_build_that_was_killed_is_not_built_upon(void **state)
 	expect(dir, TRIXIE, false);
 }
 
-static int load(void **state)
-{
-	struct error err;
-
-	(void)state;
-	return targets_load(&targets, &err);
-}
-
-static int unload(void **state)
-{
-	(void)state;
-	targets_free(&targets);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -516,5 +343,5 @@ int main(void)
 		cmocka_unit_test(a_build_that_was_killed_is_not_built_upon),
 	};
 
-	return cmocka_run_group_tests_name("replay", tests, load, unload);
+	return cmocka_run_group_tests_name("replay", tests, load_targets, unload_targets);
 }

@@ -95,7 +95,7 @@ static void a_build_starts_without_the_products_of_the_last(void **state)
 		put(products[i], "");
 	put("src/a.o", "");
 	put("src/sub/a.kobold", "");
-	bsdmake_system.forget(src, RECIPE_OWN);
+	bsdmake_system.forget(src, src, RECIPE_OWN);
 	for (size_t i = 0; products[i]; i++)
 		assert_false(exists(products[i]));
 	assert_true(exists("src/a.o"));
