@@ -387,6 +387,7 @@ const struct build_system bsdmake_system = {
 	.forget = bsdmake_forget,
 	.products = bsdmake_products,
 	.starts_over = bsdmake_starts_over,
+	.sees_seconds = true,
 	.replayed = RECIPE_OWN,
 	.replay = bsdmake_replay,
 	.merge_log = bsd_merge_log,

@@ -50,6 +50,9 @@ struct build_system {
 	 * called the directory. */
 	void (*products)(
 		const char *src, const char *inside, enum recipe recipe, struct strv *paths);
+	/* It compares dates by the second: what changes in the second that the last build ended in would
+	 * be taken for older than what that made. */
+	bool sees_seconds;
 	enum recipe replayed; /* builds of which recipe can be replayed */
 	/* Adds a command that writes what the build system exports to its commands, NUL-terminated each,
 	 * to "exports" in the source directory, which is an empty one. NULL: nobody needs that. */
