@@ -35,9 +35,9 @@
  * than have the guest wake us, which under an emulator takes it longer than many an answer. */
 #define BRISK_US 150000
 #define LOOK_NS	 250000
-#define NUDGE_US                                                                                   \
-	100000 /* without a word: the watcher is asked; again after four times as long, … */
-#define NUDGE_MOST_US 1600000 /* … at most this */
+/* After so long without a word the watcher is asked; again after four times as long, … at most that. */
+#define NUDGE_US      100000
+#define NUDGE_MOST_US 1600000
 
 /* Makes sockets and channel, and starts QEMU with them; `s` gets its descriptors here. */
 int machine_start(struct machine *m, struct qemu_start *s, bool ring, struct error *err)
@@ -177,7 +177,8 @@ static void rest(struct machine *m, int64_t deadline_us)
 		return;
 	if (wait > deadline_us - now)
 		wait = deadline_us - now;
-	poll(fds, 5, (int)(wait / 1000) + 1);
+	/* The deadline may have passed since it was looked at; a negative time would be for ever. */
+	poll(fds, 5, wait > 0 ? (int)(wait / 1000) + 1 : 0);
 }
 
 static void begin_waiting(struct machine *m)
