@@ -49,6 +49,8 @@ void findings_free(struct findings *all)
 {
 	for (size_t i = 0; i < all->n; i++) {
 		free(all->items[i].file);
+		free(all->items[i].function);
+		free(all->items[i].trace);
 		free(all->items[i].message);
 		free(all->items[i].advice);
 		free(all->items[i].excerpt);
@@ -59,7 +61,8 @@ void findings_free(struct findings *all)
 
 const char *class_name(enum class class)
 {
-	static const char *const names[] = {"pass", "build", "load", "unload", "hang", "crash"};
+	static const char *const names[] = {
+		"pass", "leak", "build", "load", "test", "unload", "bug", "hang", "crash"};
 
 	return names[class];
 }

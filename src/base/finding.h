@@ -11,9 +11,12 @@
  * pass. The order is the order of badness. */
 enum class {
 	CLASS_PASS,   /* nothing that fails a trial */
+	CLASS_LEAK,   /* it left something behind: memory, a device, a timer */
 	CLASS_BUILD,  /* it could not be built */
 	CLASS_LOAD,   /* it could not be loaded, or not as asked */
+	CLASS_TEST,   /* its own test failed */
 	CLASS_UNLOAD, /* it could not be unloaded */
+	CLASS_BUG,    /* the kernel reported a mistake of its, and went on */
 	CLASS_HANG,   /* it did not come back in time */
 	CLASS_CRASH,  /* it took the kernel, or a part of it, down */
 };
@@ -27,8 +30,11 @@ struct finding {
 	char *file;	  /* as the user wrote it, or NULL */
 	unsigned line;	  /* 0: not known */
 	unsigned column;  /* 0: not known */
+	char *function;	  /* the module's own, in which it is; or NULL */
 	char *message;	  /* one sentence: what was found */
 	char *advice;	  /* one sentence: what to do, or NULL */
+	char *trace;	  /* how the kernel came there, a line each, the module's own frames first;
+			     or NULL */
 	char *excerpt;	  /* raw text it rests on (may be many lines), or NULL */
 };
 

@@ -10,8 +10,11 @@
  * kernel path that is not taken is time won. For the same reason the worker looks at its ring instead
  * of sleeping on it as long as a request may be near; and in a parked machine it does nothing else.
  */
+#include "guest/agent.h"
+#include "guest/exercise.h"
 #include "guest/os.h"
 #include "guest/protocol.h"
+#include "guest/watch.h"
 
 /* The console shows every record, because it is what remains when the kernel dies; but a serial line
  * takes a millisecond for each. Once a call has logged this many, it is a flood, and the console is
@@ -166,6 +169,28 @@ static void send_log(unsigned limit)
 	}
 }
 
+void agent_tell(
+	uint16_t type, uint32_t serial, const void *a, size_t alen, const void *b, size_t blen)
+{
+	lock();
+	send(type, serial, a, alen, b, blen);
+	unlock();
+}
+
+void agent_tell_log(void)
+{
+	lock();
+	send_log(~0u);
+	unlock();
+}
+
+void agent_done(uint32_t serial, int32_t error, int32_t signal, uint64_t usec)
+{
+	lock();
+	send_done(serial, error, signal, usec);
+	unlock();
+}
+
 static void hello(void)
 {
 	struct proto_hello h = {os_number(), os_cpus()};
@@ -178,7 +203,7 @@ static void hello(void)
 /* ---- the requests ---- */
 
 /* The string at *at in the body, which ends at `end`; moves *at past it. 0 when there is none. */
-static const char *next_string(const uint8_t **at, const uint8_t *end)
+const char *agent_string(const uint8_t **at, const uint8_t *end)
 {
 	const uint8_t *start = *at;
 
@@ -240,7 +265,7 @@ static void refuse(uint32_t serial, int32_t error)
 /* Requests that are answered at once, by either process, under the lock. 0: it is none of them. */
 static int answer_now(const struct proto_header *h, const uint8_t *at, const uint8_t *end)
 {
-	const char *file = h->type == PROTO_READ ? next_string(&at, end) : 0;
+	const char *file = h->type == PROTO_READ ? agent_string(&at, end) : 0;
 
 	if (h->type == PROTO_SYNC) {
 		send_log(~0u);
@@ -270,7 +295,7 @@ static void call_module(const struct proto_header *h, const uint8_t *at, const u
 {
 	struct proto_load part = {0, 0};
 	const uint8_t *bytes = h->type == PROTO_LOAD ? next_part(&at, end, &part) : 0;
-	const char *name = next_string(&at, end), *params = next_string(&at, end);
+	const char *name = agent_string(&at, end), *params = agent_string(&at, end);
 	long r;
 
 	if (!name || (part.length && !shared)) {
@@ -286,6 +311,8 @@ static void call_module(const struct proto_header *h, const uint8_t *at, const u
 		r = os_load_bytes(name, bytes, part.length, params ? params : "");
 	else
 		r = os_load_file(name, params ? params : "");
+	if (h->type == PROTO_LOAD && r >= 0)
+		watch_loaded(name);
 	lock();
 	end_call(r < 0 ? (int32_t)-r : 0, 0);
 	unlock();
@@ -305,6 +332,7 @@ static void come_to_rest(void)
 static void park(uint32_t serial)
 {
 	come_to_rest();
+	watch_baseline(0);
 	lock();
 	send_done(serial, 0, 0, 0);
 	unlock();
@@ -334,9 +362,21 @@ static void answer(const struct proto_header *h, const uint8_t *at)
 	case PROTO_PARK:
 		park(h->serial);
 		return;
+	case PROTO_BASELINE:
+		watch_baseline(h->serial);
+		return;
+	case PROTO_SURVEY:
+		watch_survey(h->serial, at, end);
+		return;
+	case PROTO_RUN:
+		exercise_run(h->serial, at, end);
+		return;
+	case PROTO_EXERCISE:
+		exercise_auto(h->serial, at, end);
+		return;
 	case PROTO_PLACE:
 		bytes = shared ? next_part(&at, end, &part) : 0;
-		file = next_string(&at, end);
+		file = agent_string(&at, end);
 		if (bytes && file) {
 			lock();
 			answer_place(h->serial, file, bytes, part.length);
@@ -520,6 +560,7 @@ void agent_main(const long *stack)
 		shared = 0;
 	via = shared ? PROTO_VIA_RING : PROTO_VIA_LINE;
 	line_write(&via, 1);
+	watch_setup();
 	os_log_skip();
 	/* The boot was quiet. */
 	os_console_loud(1);

@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define PROTO_MAGIC    0x424c4d4bu /* "KMLB" */
-#define PROTO_VERSION  2
+#define PROTO_VERSION  3
 #define PROTO_BODY_MAX 16384 /* bytes in a message's body, at most */
 
 #define PROTO_VIA_RING 'R'
@@ -43,15 +43,27 @@ enum proto_type {
 	PROTO_UNLOAD,	/* string: module name. DONE after exit returned. */
 	PROTO_READ,	/* string: file in the machine. DATA messages, then DONE. */
 	PROTO_PLACE, /* struct proto_load, then a string: appends that part of the area to the file. */
-	PROTO_SYNC, /* Nothing but the log up to now, then DONE. */
-	PROTO_PARK, /* DONE, then `parked` is set, and the agent only looks at its ring. */
+	PROTO_SYNC,	/* Nothing but the log up to now, then DONE. */
+	PROTO_PARK,	/* DONE, then `parked` is set, and the agent only looks at its ring. */
+	PROTO_BASELINE, /* What there is in the kernel now is not the module's. DONE. */
+	PROTO_SURVEY,	/* struct proto_survey: a THING for each that has come since, then DONE. */
+	PROTO_RUN, /* struct proto_run, then strings: file, arguments. Runs a program of the machine:
+			   OUTPUT as it comes, DONE with its exit status in `error`. */
+	PROTO_EXERCISE, /* struct proto_exercise, then strings: paths of files that the module made (see
+			   PROTO_THING). OUTPUT, DONE. */
+	PROTO_STUCK, /* Where every processor and every task that waits is, as log records or OUTPUT;
+			   answered by the watcher while a call does not come back. DONE. */
 
 	/* Answers and news. */
 	PROTO_HELLO = 64, /* struct proto_hello, then strings: release, version, machine */
 	PROTO_DONE,	  /* struct proto_done */
 	PROTO_LOG,	  /* one record of the kernel's log as the system gives it */
 	PROTO_DATA,	  /* a piece of a file */
-	PROTO_LOST, /* u64: so many log records were lost at the least; nothing tells how many */
+	PROTO_LOST,  /* u64: so many log records were lost at the least; nothing tells how many */
+	PROTO_THING, /* struct proto_thing, then strings: name, more */
+	PROTO_SECTION, /* u64, then strings: module, section: where a section was loaded. Before a LOAD's
+			  DONE. */
+	PROTO_OUTPUT, /* bytes that a program wrote, or that the agent says of an exercise */
 };
 
 /* A record of the user's facility that begins so is no log line: what follows is the name of a module that
@@ -75,6 +87,59 @@ struct proto_done {
 	int32_t error; /* 0, or the system call's positive errno */
 	int32_t signal; /* not 0: the process that made the call was killed by it (an oops does that) */
 	uint64_t usec; /* how long the call took */
+};
+
+/* What a module can leave behind, or bring. */
+enum proto_kind {
+	PROTO_MEMORY = 1, /* allocated by code at `site`; name: "kmalloc", "vmalloc", "pages", … */
+	PROTO_DEVICE,	  /* a device number; name: "char 240 foo" */
+	PROTO_NODE,	  /* a file in /dev; name: its path */
+	PROTO_PROC,	  /* … in /proc */
+	PROTO_SYSFS,	  /* … in /sys */
+	PROTO_DEBUGFS,	  /* … in /sys/kernel/debug */
+	PROTO_SYSCTL,	  /* … in /proc/sys; FreeBSD: the node's name, "hw.foo.bar" */
+	PROTO_IRQ,	  /* name: "10 foo" */
+	PROTO_REGION,	  /* name: "io 0300-0307 foo", "memory …" */
+	PROTO_THREAD,	  /* a kernel thread; name: its own; count: its pid */
+	PROTO_TIMER,	  /* armed; site: its function */
+	PROTO_WORK,	  /* queued; site: its function */
+	PROTO_WORKQUEUE,  /* name: its own; site: who made it */
+	PROTO_NOTIFIER,	  /* site: its function */
+	PROTO_NETDEV,	  /* name: "foo0" */
+	PROTO_FILESYSTEM, /* a type of file system; name: "foofs" */
+	PROTO_EVENTHANDLER,
+	PROTO_ZONE, /* a cache that objects are allocated from; name: its own */
+	PROTO_DEADLY, /* reading the list `name` again kills whoever reads it: an entry's memory is gone */
+	PROTO_KINDS
+};
+
+struct proto_thing {
+	uint32_t kind;	/* enum proto_kind */
+	uint32_t flags; /* PROTO_THING_… */
+	uint64_t site;	/* an address in the module, or 0 */
+	uint64_t bytes; /* in all */
+	uint64_t count; /* how many of the kind, with the same site and name */
+};
+
+/* Say in a SURVEY what to look for. */
+#define PROTO_FILES   1u /* what can be opened: nodes, proc, sysfs, debugfs, sysctl */
+#define PROTO_OTHERS  2u /* everything else that is listed somewhere */
+#define PROTO_TRACKED 4u /* what was followed since the baseline: memory, timers, work, … */
+
+struct proto_survey {
+	uint32_t what;
+	uint32_t pad;
+};
+
+struct proto_run {
+	uint32_t timeout_ms;
+	uint32_t pad;
+};
+
+struct proto_exercise {
+	uint64_t seed;
+	uint32_t timeout_ms;
+	uint32_t rounds;
 };
 
 /* The shared memory: this page, then the two rings, then the area. head and tail count bytes and never
@@ -113,6 +178,8 @@ _Static_assert(sizeof(struct proto_header) == 16, "no padding");
 _Static_assert(sizeof(struct proto_hello) == 8, "no padding");
 _Static_assert(sizeof(struct proto_load) == 16, "no padding");
 _Static_assert(sizeof(struct proto_done) == 16, "no padding");
+_Static_assert(sizeof(struct proto_thing) == 32, "no padding");
+_Static_assert(sizeof(struct proto_exercise) == 16, "no padding");
 _Static_assert(sizeof(struct proto_shared) <= PROTO_PAGE, "fits its page");
 _Static_assert(PROTO_IN_OFFSET + PROTO_RING_IN <= PROTO_AREA_OFFSET, "fits before the area");
 

@@ -53,6 +53,9 @@ static char *when(const struct run *r, size_t call, bool after)
 
 	if (!c)
 		return xstrdup("before anything was loaded");
+	if (c->kind == CALL_EXERCISE)
+		return xasprintf("%s %s was exercised (%s)", after ? "after" : "while", c->ko->name,
+			c->what);
 	if (after)
 		return xasprintf("after %s had %s", c->ko->name,
 			c->kind == CALL_LOAD ? "been loaded" : "been unloaded");
@@ -155,6 +158,7 @@ void judge_run(const struct run *r, const struct target *target, struct findings
 		else if (r->calls[i].returned && !r->calls[i].signal && !r->calls[i].optional)
 			judge_system(r->os)->refusal(r, i, target, out);
 	}
+	judge_left(r, out);
 	if (r->dropped)
 		finding_add(out, "log-dropped", SEVERITY_WARNING, CLASS_PASS,
 			xasprintf(

@@ -10,6 +10,9 @@
  * looked up. */
 void judge_run(const struct run *r, const struct target *target, struct findings *out);
 
+/* What the module left behind: findings from run.left. */
+void judge_left(const struct run *r, struct findings *out);
+
 /* One way in which a kernel says that it has crashed, found in its log. */
 struct crash {
 	size_t first, last; /* the records it spans */

@@ -198,12 +198,40 @@ enum origin kmsg_origin(const char *text)
 	return ORIGIN_MODULE;
 }
 
+void thing_add(struct things *all, struct thing new)
+{
+	if (all->n >= THINGS_MAX) {
+		free(new.name);
+		free(new.more);
+		return;
+	}
+	*ARRAY_ADD(all->items, all->n) = new;
+}
+
+static void things_free(struct things *all)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		free(all->items[i].name);
+		free(all->items[i].more);
+	}
+	free(all->items);
+	*all = (struct things){0};
+}
+
 void run_free(struct run *r)
 {
 	for (size_t i = 0; i < r->nlog; i++)
 		free(r->log[i].text);
 	free(r->log);
+	for (size_t i = 0; i < r->ncalls; i++) {
+		free(r->calls[i].what);
+		free(r->calls[i].output);
+	}
 	free(r->calls);
+	things_free(&r->appeared);
+	things_free(&r->left);
+	code_free(r->code);
+	free(r->stuck);
 	strv_free(&r->asked);
 	free(r->params);
 	free(r->console);

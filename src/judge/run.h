@@ -7,6 +7,8 @@
  */
 #include "base/buf.h"
 #include "check/ko.h"
+#include "guest/protocol.h"
+#include "source/code.h"
 #include "target/target.h"
 
 #include <stdbool.h>
@@ -33,9 +35,9 @@ struct record {
 	bool after;  /* ... that call had returned by then */
 };
 
-enum call_kind { CALL_LOAD, CALL_UNLOAD };
+enum call_kind { CALL_LOAD, CALL_UNLOAD, CALL_EXERCISE };
 
-/* One load or unload. */
+/* One load, unload or exercise. */
 struct call {
 	enum call_kind kind;
 	const struct ko *ko; /* belongs to the trial */
@@ -45,6 +47,20 @@ struct call {
 	int error;	 /* 0, or a positive errno */
 	int signal;	 /* not 0: the caller was killed in the kernel */
 	int64_t took_us; /* in the machine */
+	char *what;	 /* EXERCISE: "test.sh", "auto (seed 7)"; else NULL */
+	char *output;	 /* EXERCISE: what it said, made harmless; else NULL */
+};
+
+/* Something that is there and was not before: see enum proto_kind. */
+struct thing {
+	enum proto_kind kind;
+	char *name, *more; /* never NULL */
+	uint64_t site;	   /* an address in a module, or 0 */
+	uint64_t bytes, count;
+};
+struct things {
+	struct thing *items;
+	size_t n;
 };
 
 enum run_end {
@@ -68,11 +84,19 @@ struct run {
 		asked;	/* modules that code in the kernel asked for and did not get, each once */
 	uint64_t seq;	/* of the last record that came */
 	int timeout_ms; /* a call's deadline */
-	char *params;	/* what the module under test was given */
+	struct things appeared; /* there after the load; only files that can be opened */
+	struct things left;	/* still there after the unload */
+	bool surveyed;		/* `left` is all there is; false: nobody could look */
+	struct code *code; /* the modules' own: where in their source things are; may be NULL */
+	char *stuck; /* of a machine that hangs: where each processor is, as judge_hang reads it; or NULL */
+	char *params; /* what the module under test was given */
 	char *console;
 	bool restored; /* the machine came from a snapshot: its console has nothing of a boot */
 };
 
+/* Adds one, which takes over the strings. At most THINGS_MAX are kept. */
+#define THINGS_MAX 10000
+void thing_add(struct things *all, struct thing new);
 void run_free(struct run *r);
 
 #endif

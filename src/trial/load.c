@@ -6,13 +6,17 @@
 #include "base/path.h"
 #include "judge/system.h"
 #include "machine/ahead.h"
+#include "judge/kmsg.h"
 #include "machine/machine.h"
+#include "trial/exercise.h"
+#include "trial/watch.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define LOG_MAX	  2000000 /* records kept of one trial */
-#define ASKED_MAX 64	  /* names of modules that it asked for */
+#define LOG_MAX	   2000000    /* records kept of one trial */
+#define OUTPUT_MAX (1u << 20) /* bytes of what one program says */
+#define ASKED_MAX  64	      /* names of modules that it asked for */
 
 enum proto_os machine_os(const struct target *target)
 {
@@ -151,6 +155,22 @@ static void take_lost(struct run *r, const struct message *msg)
 	r->dropped_more = true;
 }
 
+/* What a program said, harmless, as much as OUTPUT_MAX of it. */
+static void take_output(struct call *c, const struct message *msg)
+{
+	AUTO_FREE char *text = record_text((const char *)msg->body, msg->length);
+	size_t have = c->output ? strlen(c->output) : 0;
+	char *all;
+
+	if (have >= OUTPUT_MAX)
+		return;
+	/* record_text leaves the last newline out. */
+	all = xasprintf("%s%s%s", c->output ? c->output : "", text,
+		msg->length && msg->body[msg->length - 1] == '\n' ? "\n" : "");
+	free(c->output);
+	c->output = all;
+}
+
 /* Waits for the answer to `serial`, taking the log. 0 with `done` filled in; 1 when the machine did not
  * answer, with run.end set; -errno with the sentence set. */
 static int await(struct trial *t, struct machine *m, uint32_t serial, int timeout_ms, size_t call,
@@ -163,9 +183,14 @@ static int await(struct trial *t, struct machine *m, uint32_t serial, int timeou
 		switch (machine_next(m, deadline, &msg, err)) {
 		case MACHINE_MESSAGE:
 			if (msg.type == PROTO_LOG)
-				take_record(&t->run, &msg, call, t->run.calls[call].returned);
+				take_record(&t->run, &msg, call,
+					call < t->run.ncalls && t->run.calls[call].returned);
 			if (msg.type == PROTO_LOST)
 				take_lost(&t->run, &msg);
+			if (msg.type == PROTO_THING || msg.type == PROTO_SECTION)
+				watch_take(t, &msg, t->loaded);
+			if (msg.type == PROTO_OUTPUT && call < t->run.ncalls)
+				take_output(&t->run.calls[call], &msg);
 			if (msg.type != PROTO_DONE || msg.serial != serial)
 				break;
 			if (!message_done(&msg, done))
@@ -184,6 +209,15 @@ static int await(struct trial *t, struct machine *m, uint32_t serial, int timeou
 			return interrupt_pending() ? -EINTR : -EIO;
 		}
 	}
+}
+
+int load_ask(struct trial *t, struct machine *m, enum proto_type request, const void *body,
+	size_t len, int timeout_ms, size_t call, struct proto_done *done, struct error *err)
+{
+	uint32_t serial;
+	int r = machine_send(m, request, body, len, &serial, err);
+
+	return r ?: await(t, m, serial, timeout_ms, call, done, err);
 }
 
 /* The agent did not even take the request: no module has done that. */
@@ -334,10 +368,31 @@ static int make_call(struct trial *t, const struct trial_options *o, struct mach
 static int settle(struct trial *t, struct machine *m, int timeout_ms, struct error *err)
 {
 	struct proto_done done;
-	uint32_t serial;
-	int r = machine_send(m, PROTO_SYNC, NULL, 0, &serial, err);
 
-	return r ?: await(t, m, serial, timeout_ms, t->run.ncalls - 1, &done, err);
+	return load_ask(t, m, PROTO_SYNC, NULL, 0, timeout_ms, t->run.ncalls - 1, &done, err);
+}
+
+/* What is there now is not the module's: needed where the baseline of a snapshot is not the right one. */
+static int take_baseline(
+	struct trial *t, const struct trial_options *o, struct machine *m, struct error *err)
+{
+	struct proto_done done;
+
+	return load_ask(
+		t, m, PROTO_BASELINE, NULL, 0, o->call_timeout_ms, t->run.ncalls, &done, err);
+}
+
+/* What the module left behind. 0; 1 when the machine died of looking; -errno. */
+static int look_for_leftovers(
+	struct trial *t, const struct trial_options *o, struct machine *m, struct error *err)
+{
+	struct proto_survey s = {.what = PROTO_FILES | PROTO_OTHERS | PROTO_TRACKED};
+	struct proto_done done;
+	int r = load_ask(t, m, PROTO_SURVEY, &s, sizeof s, o->call_timeout_ms, t->run.ncalls - 1,
+		&done, err);
+
+	t->run.surveyed = !r && !done.error && !done.signal;
+	return r;
 }
 
 /* Whether the last call came back, whatever it said. */
@@ -348,15 +403,14 @@ static bool returned(const struct trial *t)
 	return c->returned && !c->signal;
 }
 
-static int all_calls(struct trial *t, const struct trial_options *o, struct machine *m,
-	void (*step)(struct trial *t, const struct trial_options *o, enum stage stage, bool ok,
-		int64_t took_us, char *what, size_t call),
-	struct error *err)
+/* Loads what is to be loaded: all at first, later only the trial's own. `*loaded` gets how many there are. As make_call. */
+static int load_all(struct trial *t, const struct trial_options *o, struct machine *m, size_t from,
+	size_t *loaded, load_step_fn *step, struct error *err)
 {
-	size_t loaded = 0;
 	int r = 0;
 
-	for (size_t i = 0; i < t->modules.n && !r; i++) {
+	*loaded = from;
+	for (size_t i = from; i < t->modules.n && !r; i++) {
 		bool ours = i >= t->nsupporting;
 		AUTO_FREE char *params = load_params(t, i, ours ? o->params : NULL, err);
 
@@ -364,24 +418,32 @@ static int all_calls(struct trial *t, const struct trial_options *o, struct mach
 			return -EINVAL;
 		if (ours && o->watch)
 			o->watch(o->arg, t, STAGE_LOAD, NULL);
-		r = make_call(t, o, m, CALL_LOAD, i, params, err);
-		if (i == 0 && machine_restored(m))
+		if (!o->no_watch && i == t->nsupporting && !t->run.surveyed &&
+			(t->nsupporting || !machine_restored(m)))
+			r = take_baseline(t, o, m, err);
+		r = r ?: make_call(t, o, m, CALL_LOAD, i, params, err);
+		if (t->run.ncalls == 1 && machine_restored(m))
 			step(t, o, STAGE_BOOT, true, machine_start_us(m), xstrdup(""), 0);
 		if (r < 0)
 			return r;
 		if (r && t->modules.items[i].optional && returned(t))
 			r = 0;
 		if (!r)
-			loaded = i + 1;
+			*loaded = i + 1;
 		if (ours || r)
 			step(t, o, STAGE_LOAD, !r, t->run.calls[t->run.ncalls - 1].took_us,
 				xstrdup(t->kos[i].name), t->run.ncalls - 1);
 	}
-	/* A machine in which something crashed or never came back is of no more use; one in which a load
-	 * was refused is left in order all the same. */
-	if (r && !returned(t))
-		return 0;
-	for (r = 0; loaded > t->nsupporting && !r; loaded--) {
+	return r;
+}
+
+/* Unloads the trial's own modules. As make_call. */
+static int unload_all(struct trial *t, const struct trial_options *o, struct machine *m,
+	size_t loaded, load_step_fn *step, struct error *err)
+{
+	int r = 0;
+
+	for (; loaded > t->nsupporting && !r; loaded--) {
 		if (o->watch)
 			o->watch(o->arg, t, STAGE_UNLOAD, NULL);
 		r = make_call(t, o, m, CALL_UNLOAD, loaded - 1, "", err);
@@ -390,9 +452,35 @@ static int all_calls(struct trial *t, const struct trial_options *o, struct mach
 		step(t, o, STAGE_UNLOAD, !r, t->run.calls[t->run.ncalls - 1].took_us,
 			xstrdup(t->kos[loaded - 1].name), t->run.ncalls - 1);
 	}
-	if (!t->run.calls[t->run.ncalls - 1].returned)
-		return 0;
-	r = settle(t, m, o->call_timeout_ms, err);
+	return r;
+}
+
+static int all_calls(struct trial *t, const struct trial_options *o, struct machine *m,
+	load_step_fn *step, struct error *err)
+{
+	unsigned cycles = o->cycles ? o->cycles : 1;
+	int r = 0;
+
+	for (unsigned i = 0; i < cycles && !r; i++) {
+		size_t loaded;
+
+		t->loaded = true;
+		r = load_all(t, o, m, i ? t->nsupporting : 0, &loaded, step, err);
+		if (!r && o->exercise != EXERCISE_NONE)
+			r = exercise(t, o, m, step, err);
+		/* A machine in which something crashed or never came back is of no more use; one in which a
+		 * load was refused is left in order all the same. */
+		if (r < 0 || (r && !returned(t)))
+			return r < 0 ? r : 0;
+		t->loaded = false;
+		r = unload_all(t, o, m, loaded, step, err) ?: r;
+		if (r < 0 || !returned(t))
+			return r < 0 ? r : 0;
+	}
+	if (o->no_watch)
+		r = settle(t, m, o->call_timeout_ms, err);
+	else
+		r = look_for_leftovers(t, o, m, err);
 	return r < 0 ? r : 0;
 }
 
@@ -440,10 +528,7 @@ static int open_machine(
 	return machine_boot(&mo, m, err);
 }
 
-int load_run(struct trial *t, const struct trial_options *o,
-	void (*step)(struct trial *t, const struct trial_options *o, enum stage stage, bool ok,
-		int64_t took_us, char *what, size_t call),
-	struct error *err)
+int load_run(struct trial *t, const struct trial_options *o, load_step_fn *step, struct error *err)
 {
 	struct machine *m = NULL;
 	int64_t began = clock_us();
@@ -459,6 +544,10 @@ int load_run(struct trial *t, const struct trial_options *o,
 	t->machine_release = xstrdup(machine_hello(m)->release);
 	t->run.os = t->target->os;
 	t->run.timeout_ms = o->call_timeout_ms;
+	t->run.code = code_new();
+	for (size_t i = t->nsupporting; i < t->modules.n; i++)
+		code_add(t->run.code, t->kos[i].name, t->modules.items[i].bytes,
+			t->modules.items[i].len, NULL);
 	/* One that is restored begins with the first call. */
 	if (!t->restored)
 		step(t, o, STAGE_BOOT, true, clock_us() - began, xstrdup(""), 0);

@@ -26,11 +26,19 @@ char *load_params(const struct trial *t, size_t index, char *const *words, struc
 /* Has a machine for the trial started, if none is waiting, so that it gets ready while the module is read. */
 void load_prepare(const struct trial_options *o);
 
+/* Called after each step of a run; takes `what` over. */
+typedef void load_step_fn(struct trial *t, const struct trial_options *o, enum stage stage, bool ok,
+	int64_t took_us, char *what, size_t call);
+
+struct machine;
+/* For what else is done in the machine: sends a request and takes what comes until it is done, as a part of the
+ * call `call` (an index into run.calls). 0 with `done` filled in; 1 when the machine did not
+ * answer, with run.end set; -errno with the sentence set. */
+int load_ask(struct trial *t, struct machine *m, enum proto_type request, const void *body,
+	size_t len, int timeout_ms, size_t call, struct proto_done *done, struct error *err);
+
 /* Boots, loads, unloads. What the module does wrong is left in t->run; -errno with the sentence set is a
  * failure of ours. `step` is called after each call. */
-int load_run(struct trial *t, const struct trial_options *o,
-	void (*step)(struct trial *t, const struct trial_options *o, enum stage stage, bool ok,
-		int64_t took_us, char *what, size_t call),
-	struct error *err);
+int load_run(struct trial *t, const struct trial_options *o, load_step_fn *step, struct error *err);
 
 #endif

@@ -23,7 +23,7 @@
 
 const char *stage_name(enum stage stage)
 {
-	static const char *const names[] = {"build", "check", "boot", "load", "unload"};
+	static const char *const names[] = {"build", "check", "boot", "load", "exercise", "unload"};
 
 	return names[stage];
 }

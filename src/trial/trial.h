@@ -14,7 +14,7 @@
 #include "machine/accel.h"
 #include "target/target.h"
 
-enum stage { STAGE_BUILD, STAGE_CHECK, STAGE_BOOT, STAGE_LOAD, STAGE_UNLOAD };
+enum stage { STAGE_BUILD, STAGE_CHECK, STAGE_BOOT, STAGE_LOAD, STAGE_EXERCISE, STAGE_UNLOAD };
 
 /* One stage's outcome, as the reports show it. */
 struct step {
@@ -22,7 +22,7 @@ struct step {
 	bool ok;
 	int64_t took_us;
 	char *what;  /* "hello.ko", "hello": what it was done to; may be empty */
-	size_t call; /* LOAD and UNLOAD: index into run.calls */
+	size_t call; /* LOAD, EXERCISE and UNLOAD: index into run.calls */
 };
 
 enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_INFRASTRUCTURE, VERDICT_SKIPPED };
@@ -41,6 +41,7 @@ struct trial {
 	struct module_files modules;
 	struct ko *kos; /* one for each; NULL when it is over */
 	size_t nsupporting;
+	bool loaded; /* in the machine: what appears is there with the module */
 	struct step *steps;
 	size_t nsteps;
 	struct run run;
@@ -66,6 +67,13 @@ struct trial {
 	int64_t took_us;
 };
 
+/* What is done between load and unload. */
+enum exercise {
+	EXERCISE_TESTS, /* test.sh and test.c beside the module, if there are such */
+	EXERCISE_AUTO,	/* those, and every file that the module made is used in all ways */
+	EXERCISE_NONE,
+};
+
 struct trial_options {
 	const char *path; /* a directory or a .ko, as the user gave it */
 	const struct target *target;
@@ -82,8 +90,13 @@ struct trial_options {
 	unsigned memory_mib;
 	unsigned cpus;
 	enum accel accel;
-	bool cold;   /* boot a machine; no snapshot */
-	bool strict; /* a warning fails the trial */
+	bool cold;     /* boot a machine; no snapshot */
+	bool no_watch; /* do not look for what the module leaves behind */
+	enum exercise exercise;
+	uint64_t seed; /* for EXERCISE_AUTO */
+	int exercise_timeout_ms;
+	unsigned cycles; /* how often to load and unload; 0 is once */
+	bool strict;	 /* a warning fails the trial */
 
 	/* Told of the trial as it goes: before a stage (`done` NULL) and after it. May be NULL. */
 	void (*watch)(void *arg, const struct trial *t, enum stage stage, const struct step *done);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_GUEST_AGENT_H
+#define KMODLAB_GUEST_AGENT_H
+/* What agent.c has for the requests that are carried out in files of their own. */
+#include "guest/protocol.h"
+
+#include <stddef.h>
+
+/* Sends a message that is no answer. Takes the lock. */
+void agent_tell(
+	uint16_t type, uint32_t serial, const void *a, size_t alen, const void *b, size_t blen);
+/* Sends what the kernel has logged so far. Takes the lock. */
+void agent_tell_log(void);
+/* Ends the request. Takes the lock. */
+void agent_done(uint32_t serial, int32_t error, int32_t signal, uint64_t usec);
+/* The string at *at in a body that ends at `end`; moves *at past it. 0 when there is none. */
+const char *agent_string(const uint8_t **at, const uint8_t *end);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "guest/watch.h"
+
+void track_setup(void)
+{
+}
+
+void track_baseline(void)
+{
+}
+
+void track_survey(watch_tell_fn *tell)
+{
+	(void)tell;
+}
+
+void track_loaded(
+	const char *module, void (*tell)(uint64_t at, const char *module, const char *section))
+{
+	(void)module, (void)tell;
+}

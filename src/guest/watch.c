@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "guest/watch.h"
+
+#include "guest/agent.h"
+#include "guest/bare.h"
+
+static void tell_thing(const struct proto_thing *thing, const char *name, const char *more)
+{
+	static uint8_t body[sizeof *thing + 2048];
+	size_t at = sizeof *thing, n = length(name), m = length(more);
+
+	n = n < 1000 ? n : 1000;
+	m = m < 1000 ? m : 1000;
+	memcpy(body, thing, sizeof *thing);
+	memcpy(body + at, name, n);
+	at += n;
+	body[at++] = 0;
+	memcpy(body + at, more, m);
+	at += m;
+	body[at++] = 0;
+	agent_tell(PROTO_THING, 0, body, at, 0, 0);
+}
+
+static void tell_section(uint64_t address, const char *module, const char *section)
+{
+	uint8_t body[sizeof address + 256];
+	size_t m = length(module) + 1, s = length(section) + 1;
+
+	if (sizeof address + m + s > sizeof body)
+		return;
+	memcpy(body, &address, sizeof address);
+	memcpy(body + sizeof address, module, m);
+	memcpy(body + sizeof address + m, section, s);
+	agent_tell(PROTO_SECTION, 0, body, sizeof address + m + s, 0, 0);
+}
+
+void watch_setup(void)
+{
+	list_setup();
+	track_setup();
+}
+
+void watch_baseline(uint32_t serial)
+{
+	list_baseline();
+	track_baseline();
+	if (serial)
+		agent_done(serial, 0, 0, 0);
+}
+
+void watch_survey(uint32_t serial, const uint8_t *at, const uint8_t *end)
+{
+	struct proto_survey s;
+
+	if ((size_t)(end - at) < sizeof s) {
+		agent_done(serial, 22 /* EINVAL */, 0, 0);
+		return;
+	}
+	memcpy(&s, at, sizeof s);
+	if (s.what & PROTO_TRACKED)
+		track_survey(tell_thing);
+	if (s.what & (PROTO_FILES | PROTO_OTHERS))
+		list_survey(s.what, tell_thing);
+	agent_tell_log();
+	agent_done(serial, 0, 0, 0);
+}
+
+void watch_loaded(const char *module)
+{
+	track_loaded(module, tell_section);
+}

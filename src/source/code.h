@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_SOURCE_CODE_H
+#define KMODLAB_SOURCE_CODE_H
+/*
+ * Where in their source things are: modules' machine code with its debug information (DWARF 2 to 5, through
+ * libdw), looked up by function and offset, as a kernel's call trace has it, or by an address in the
+ * machine.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct code_place {
+	char *module; /* "hello" */
+	char *function; /* the one that the machine code belongs to; an inlined one's, if it is from that */
+	uint64_t offset; /* into the symbol's machine code, bytes */
+	char *file; /* as the compiler was given it, absolute if it knew the directory; or NULL */
+	unsigned line; /* 0: not known */
+};
+
+struct code;
+
+struct code *code_new(void);
+/* Adds the module `name` whose ELF file is `elf`, of which a copy is kept. `debug`: the path of a file with its
+ * debug information (FreeBSD's hello.ko.debug), or NULL when that is in the module itself. A file that
+ * cannot be read is as one without symbols. */
+void code_add(struct code *c, const char *name, const void *elf, size_t len, const char *debug);
+/* Says where in the machine a section of it was loaded. */
+void code_put(struct code *c, const char *module, const char *section, uint64_t address);
+/* The place of `function`+`offset` in `module` (its last byte's, with `is_return`: a return address is behind the
+ * call). Fills `out` (free with code_place_free) with what is known, function and module at the least; false
+ * if there is no such function. */
+bool code_function(const struct code *c, const char *module, const char *function, uint64_t offset,
+	bool is_return, struct code_place *out);
+/* The same for an address in the machine. */
+bool code_address(const struct code *c, uint64_t address, bool is_return, struct code_place *out);
+void code_place_free(struct code_place *p);
+/* NULL is fine. */
+void code_free(struct code *c);
+
+#endif
