@@ -332,7 +332,8 @@ static void come_to_rest(void)
 static void park(uint32_t serial)
 {
 	come_to_rest();
-	watch_baseline(0);
+	if (!shared || !shared->unwatched)
+		watch_baseline(0);
 	lock();
 	send_done(serial, 0, 0, 0);
 	unlock();
@@ -560,7 +561,8 @@ void agent_main(const long *stack)
 		shared = 0;
 	via = shared ? PROTO_VIA_RING : PROTO_VIA_LINE;
 	line_write(&via, 1);
-	watch_setup();
+	if (!shared || !shared->unwatched)
+		watch_setup();
 	os_log_skip();
 	/* The boot was quiet. */
 	os_console_loud(1);

@@ -165,8 +165,9 @@ struct proto_ring {
 struct proto_shared {
 	uint32_t magic;
 	uint32_t version;
-	uint32_t parked; /* the agent's word that it is idle: see PROTO_PARK */
-	uint32_t pad[13];
+	uint32_t parked;    /* the agent's word that it is idle: see PROTO_PARK */
+	uint32_t unwatched; /* set before the boot: nothing is to be watched in this machine */
+	uint32_t pad[12];
 	struct proto_ring out;
 	struct proto_ring in;
 };

@@ -277,6 +277,8 @@ static int boot_once(const struct machine_options *o, enum accel accel, int time
 
 	m->runs = true;
 	r = machine_start(m, &s, !o->without_ring, err);
+	if (m->channel.shared)
+		m->channel.shared->unwatched = o->unwatched;
 	if (!r)
 		r = await_hello(m, timeout_ms, err);
 	if (r == -ETIMEDOUT || r == -ECONNABORTED || r == -EPROTO)
@@ -342,7 +344,7 @@ int machine_boot(const struct machine_options *o, struct machine **out, struct e
 bool machine_same_options(const struct machine_options *a, const struct machine_options *b)
 {
 	return a->os == b->os && !strcmp(a->kernel, b->kernel) && a->memory_mib == b->memory_mib &&
-		a->cpus == b->cpus && a->accel == b->accel;
+		a->cpus == b->cpus && a->accel == b->accel && a->unwatched == b->unwatched;
 }
 
 const struct hello *machine_hello(const struct machine *m)

@@ -26,6 +26,7 @@ struct machine_options {
 	unsigned memory_mib;
 	unsigned cpus;
 	enum accel accel;    /* ACCEL_AUTO: the best that works here */
+	bool unwatched;	     /* its agent follows nothing: for whom each millisecond counts */
 	bool without_ring;   /* no shared memory: everything over the serial line */
 	int boot_timeout_ms; /* until the agent speaks */
 };

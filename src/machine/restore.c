@@ -37,6 +37,8 @@ void machine_key(const struct machine_options *o, enum accel accel, struct buf *
 
 	qemu_fingerprint(&s, out);
 	boot_fingerprint(o->os, o->kernel, out);
+	if (o->unwatched)
+		buf_adds(out, "unwatched\n");
 }
 
 bool machine_key_is_current(enum proto_os os, const char *kernel, const char *key)

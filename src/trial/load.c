@@ -291,6 +291,7 @@ static struct machine_options machine_options(
 		.name = name,
 		.memory_mib = o->memory_mib,
 		.cpus = o->cpus,
+		.unwatched = o->no_watch,
 		.accel = o->accel,
 		.boot_timeout_ms = o->boot_timeout_ms};
 }
