@@ -33,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	judge_run(&run, NULL, &found);
 	findings_free(&found);
 	run.calls = NULL;
+	run.ncalls = 0;
 	run_free(&run);
 	return 0;
 }

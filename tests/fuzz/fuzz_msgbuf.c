@@ -36,6 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		__builtin_trap();
 	findings_free(&found);
 	run.calls = NULL;
+	run.ncalls = 0;
 	run_free(&run);
 	return 0;
 }
