@@ -13,9 +13,3 @@ void track_survey(watch_tell_fn *tell)
 {
 	(void)tell;
 }
-
-void track_loaded(
-	const char *module, void (*tell)(uint64_t at, const char *module, const char *section))
-{
-	(void)module, (void)tell;
-}

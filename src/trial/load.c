@@ -548,7 +548,7 @@ int load_run(struct trial *t, const struct trial_options *o, load_step_fn *step,
 	t->run.code = code_new();
 	for (size_t i = t->nsupporting; i < t->modules.n; i++)
 		code_add(t->run.code, t->kos[i].name, t->modules.items[i].bytes,
-			t->modules.items[i].len, NULL);
+			t->modules.items[i].len, t->modules.items[i].debug);
 	/* One that is restored begins with the first call. */
 	if (!t->restored)
 		step(t, o, STAGE_BOOT, true, clock_us() - began, xstrdup(""), 0);
