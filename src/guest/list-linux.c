@@ -56,6 +56,13 @@ static int skip_bus(const char *dir, const char *name)
 	return slashes == 3 && !list_same(name, "devices") && !list_same(name, "drivers");
 }
 
+/* Settings of network interfaces and protocols: they come by the dozen with an interface, which has a list of its own. */
+static int skip_sysctl(const char *dir, const char *name)
+{
+	(void)dir;
+	return list_same(name, "conf") || list_same(name, "neigh");
+}
+
 /* Made and changed by the kernel itself as it goes on. */
 static int skip_kernel(const char *dir, const char *name)
 {
@@ -84,7 +91,7 @@ static const struct place places[] = {
 	{"/dev", PROTO_NODE, 4, 0},
 	{"/proc", PROTO_PROC, 6, skip_proc},
 	{"/proc/net", PROTO_PROC, 3, 0},
-	{"/proc/sys", PROTO_SYSCTL, 8, 0},
+	{"/proc/sys", PROTO_SYSCTL, 8, skip_sysctl},
 	{"/proc/irq", PROTO_IRQ, 2, skip_irq},
 	{"/sys", PROTO_SYSFS, 1, 0},
 	{"/sys/class", PROTO_SYSFS, 2, 0},
@@ -147,37 +154,79 @@ const char *list_name(unsigned number)
 	return number < noted->ndirs ? noted->paths + noted->dirs[number].path : "?";
 }
 
-/* All entries of a directory into the buffer: their length in bytes; 0 if there is no such thing. */
-static size_t read_dir(const char *path)
-{
-	long fd = sys3(__NR_open, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), n = 0;
-	size_t len = 0;
+/* Where a file or a directory is open: whoever made the baseline keeps them so, because opening costs more than
+ * reading. One who has not finds nothing here. */
+static short opened[FILES + DIRS_MAX]; /* plus one */
 
-	if (fd < 0)
-		return 0;
+static int open_list(unsigned number, const char *path, int flags)
+{
+	if (!opened[number])
+		opened[number] =
+			(short)(sys3(__NR_open, path, O_RDONLY | O_CLOEXEC | flags, 0) + 1);
+	return opened[number] - 1;
+}
+
+static void close_all(void)
+{
+	for (unsigned i = 0; i < FILES + DIRS_MAX; i++) {
+		if (opened[i] > 0)
+			os_close(opened[i] - 1);
+		opened[i] = 0;
+	}
+}
+
+/* All entries of a directory into the buffer: their length in bytes. */
+static size_t read_entries(int fd)
+{
+	size_t len = 0;
+	long n;
+
 	/* All file systems here fill the buffer as far as they can: one that has room left is the last. */
-	while (sizeof buffer - len > 1024 &&
+	while (sizeof buffer - len > 2048 &&
 		(n = sys3(__NR_getdents64, fd, buffer + len, sizeof buffer - len)) > 0) {
 		len += (size_t)n;
 		if (sizeof buffer - len > 2048)
 			break;
 	}
-	os_close((int)fd);
 	return len;
 }
 
-static size_t read_file(const char *path, size_t room)
+static size_t read_dir(const char *path)
 {
-	int fd = os_open_read(path);
+	int fd = (int)sys3(__NR_open, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	size_t len = 0;
-	long n;
+
+	if (fd >= 0) {
+		len = read_entries(fd);
+		os_close(fd);
+	}
+	return len;
+}
+
+static size_t read_noted_dir(unsigned i)
+{
+	int fd = open_list((unsigned)FILES + i, noted->paths + noted->dirs[i].path, O_DIRECTORY);
 
 	if (fd < 0)
 		return 0;
-	while (len < room - 1 && (n = os_read(fd, buffer + len, room - 1 - len)) > 0)
+	sys3(__NR_lseek, fd, 0, 0);
+	return read_entries(fd);
+}
+
+static size_t read_noted_file(unsigned i)
+{
+	int fd = open_list(i, files[i].path, 0);
+	size_t len = 0;
+	long n;
+
+	/* A seq_file gives whole lines, as many as fit into a page. */
+	while (fd >= 0 && sizeof buffer - 1 - len > 0 &&
+		(n = sys4(__NR_pread64, fd, buffer + len, sizeof buffer - 1 - len, len)) > 0) {
 		len += (size_t)n;
+		if (n < 2048)
+			break;
+	}
 	buffer[len] = 0;
-	os_close(fd);
 	return len;
 }
 
@@ -345,9 +394,11 @@ static void see_entry(const struct dir *d, const char *dir, const struct dirent6
 				"", 1);
 		return;
 	}
-	if (list_same(dir, "/sys/class/net") && list_wanted() & PROTO_OTHERS) {
+	if (list_same(dir, "/sys/class/net")) {
 		list_see(PROTO_OTHERS, PROTO_NETDEV, e->name, "", 1);
-		return;
+		/* For those who want its files, it is a directory besides. */
+		if (list_wanted() & PROTO_OTHERS)
+			return;
 	}
 	LIST_TEXT(name, dir, "/", e->name);
 	if (list_see(what, place->kind, name, "", 1) && what == PROTO_OTHERS &&
@@ -389,7 +440,7 @@ static void look_at_dir(unsigned i, int baseline)
 
 	if (!list_enter((unsigned)FILES + i))
 		return;
-	n = read_dir(noted->paths + d->path);
+	n = read_noted_dir(i);
 	list_leave();
 	hash = list_hash(0, buffer, n);
 	if (!baseline && hash == d->hash)
@@ -480,7 +531,7 @@ static void look_at_file(unsigned i, int baseline)
 
 	if (!list_enter(i))
 		return;
-	n = read_file(files[i].path, sizeof buffer);
+	n = read_noted_file(i);
 	list_leave();
 	hash = list_hash(0, buffer, n);
 	if (!baseline && hash == noted->files[i])
@@ -498,6 +549,7 @@ static void look_at_file(unsigned i, int baseline)
 void list_look(int baseline)
 {
 	if (baseline) {
+		close_all();
 		noted->ndirs = 0;
 		noted->paths_len = 0;
 		for (unsigned i = 0; i < sizeof places / sizeof *places; i++)

@@ -6,7 +6,7 @@
 #include "guest/os.h"
 
 /* A survey that is under way. A list's entry may lie in memory that went with its module, so that reading it kills
- * the worker; the next one then goes on. */
+ * the worker; the next one then goes on. NULL: nothing is watched in this machine. */
 static struct under_way {
 	uint32_t serial; /* 0: none */
 	uint32_t what;
@@ -52,8 +52,10 @@ void watch_setup(void)
 
 void watch_baseline(uint32_t serial)
 {
-	list_baseline();
-	track_baseline();
+	if (under_way) {
+		list_baseline();
+		track_baseline();
+	}
 	if (serial)
 		agent_done(serial, 0, 0, 0);
 }
@@ -76,7 +78,7 @@ void watch_survey(uint32_t serial, const uint8_t *at, const uint8_t *end)
 {
 	struct proto_survey s;
 
-	if ((size_t)(end - at) < sizeof s) {
+	if ((size_t)(end - at) < sizeof s || !under_way) {
 		agent_done(serial, 22 /* EINVAL */, 0, 0);
 		return;
 	}
@@ -87,7 +89,7 @@ void watch_survey(uint32_t serial, const uint8_t *at, const uint8_t *end)
 
 void watch_resume(void)
 {
-	if (!under_way->serial)
+	if (!under_way || !under_way->serial)
 		return;
 	if (under_way->listing)
 		list_died();

@@ -39,11 +39,6 @@ const struct judge_system *judge_system(enum target_os os)
 	return os == TARGET_FREEBSD ? &freebsd_system : &linux_system;
 }
 
-const char *judge_load_word(enum target_os os)
-{
-	return judge_system(os)->load_word;
-}
-
 static const char *half(const struct run *r, const struct call *c)
 {
 	const struct judge_system *s = judge_system(r->os);

@@ -15,8 +15,6 @@ void judge_left(const struct run *r, struct findings *out);
 /* Its two halves: what was followed (memory, timers, work, …), and what is listed somewhere. */
 void judge_leaks(const struct run *r, struct findings *out);
 void judge_leftovers(const struct run *r, struct findings *out);
-/* "init", "MOD_LOAD": what a system calls the half of a module that loads. Static. */
-const char *judge_load_word(enum target_os os);
 
 /* One way in which a kernel says that it has crashed, found in its log. */
 struct crash {

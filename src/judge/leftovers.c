@@ -7,6 +7,8 @@
  */
 #include "judge/leftovers.h"
 
+#include "judge/system.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -147,7 +149,7 @@ static char *after_what(const struct run *r)
 		n++;
 	}
 	if (last && last->error)
-		return xasprintf("%s's %s failed", last->ko->name, judge_load_word(r->os));
+		return xasprintf("%s's %s failed", last->ko->name, judge_system(r->os)->load_word);
 	return xasprintf("%s %s unloaded", n ? names.data : "the module", n > 1 ? "were" : "was");
 }
 
