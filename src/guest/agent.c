@@ -471,6 +471,7 @@ static _Noreturn void work(void)
 	int taken;
 
 	request_len = 0;
+	watch_resume();
 	for (;;) {
 		await_request();
 		if (shared) {

@@ -3,6 +3,15 @@
 
 #include "guest/agent.h"
 #include "guest/bare.h"
+#include "guest/os.h"
+
+/* A survey that is under way. A list's entry may lie in memory that went with its module, so that reading it kills
+ * the worker; the next one then goes on. NULL: nothing is watched in this machine. */
+static struct under_way {
+	uint32_t serial; /* 0: none */
+	uint32_t what;
+	uint32_t listing; /* it is past what was followed */
+} * under_way;
 
 static void tell_thing(const struct proto_thing *thing, const char *name, const char *more)
 {
@@ -36,33 +45,56 @@ static void tell_section(uint64_t address, const char *module, const char *secti
 
 void watch_setup(void)
 {
+	under_way = os_common_memory(sizeof *under_way);
 	list_setup();
 	track_setup();
 }
 
 void watch_baseline(uint32_t serial)
 {
-	list_baseline();
-	track_baseline();
+	if (under_way) {
+		list_baseline();
+		track_baseline();
+	}
 	if (serial)
 		agent_done(serial, 0, 0, 0);
+}
+
+static void go_on(void)
+{
+	uint32_t serial = under_way->serial, what = under_way->what;
+
+	if (what & PROTO_TRACKED && !under_way->listing)
+		track_survey(tell_thing);
+	under_way->listing = 1;
+	if (what & (PROTO_FILES | PROTO_OTHERS))
+		list_survey(what, tell_thing);
+	under_way->serial = 0;
+	agent_tell_log();
+	agent_done(serial, 0, 0, 0);
 }
 
 void watch_survey(uint32_t serial, const uint8_t *at, const uint8_t *end)
 {
 	struct proto_survey s;
 
-	if ((size_t)(end - at) < sizeof s) {
+	if ((size_t)(end - at) < sizeof s || !under_way) {
 		agent_done(serial, 22 /* EINVAL */, 0, 0);
 		return;
 	}
 	memcpy(&s, at, sizeof s);
-	if (s.what & PROTO_TRACKED)
-		track_survey(tell_thing);
-	if (s.what & (PROTO_FILES | PROTO_OTHERS))
-		list_survey(s.what, tell_thing);
-	agent_tell_log();
-	agent_done(serial, 0, 0, 0);
+	*under_way = (struct under_way){serial, s.what, 0};
+	go_on();
+}
+
+void watch_resume(void)
+{
+	if (!under_way || !under_way->serial)
+		return;
+	if (under_way->listing)
+		list_died();
+	under_way->listing = 1;
+	go_on();
 }
 
 void watch_loaded(const char *module)

@@ -23,6 +23,8 @@ void track_baseline(void);
 /* What has come since. `what`: PROTO_FILES, PROTO_OTHERS, PROTO_TRACKED. */
 void list_survey(unsigned what, watch_tell_fn *tell);
 void track_survey(watch_tell_fn *tell);
+/* A worker died while it listed: what it was reading then is left alone from now on, and told as deadly. */
+void list_died(void);
 /* Where the sections of a module that was just loaded are: `tell` gets address, module, section. */
 void track_loaded(
 	const char *module, void (*tell)(uint64_t at, const char *module, const char *section));
@@ -32,5 +34,7 @@ void watch_setup(void);
 void watch_baseline(uint32_t serial);
 void watch_survey(uint32_t serial, const uint8_t *at, const uint8_t *end);
 void watch_loaded(const char *module);
+/* In a new worker: goes on with the survey that the one before it died of, if it did. */
+void watch_resume(void);
 
 #endif

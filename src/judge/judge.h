@@ -12,6 +12,9 @@ void judge_run(const struct run *r, const struct target *target, struct findings
 
 /* What the module left behind: findings from run.left. */
 void judge_left(const struct run *r, struct findings *out);
+/* Its two halves: what was followed (memory, timers, work, …), and what is listed somewhere. */
+void judge_leaks(const struct run *r, struct findings *out);
+void judge_leftovers(const struct run *r, struct findings *out);
 
 /* One way in which a kernel says that it has crashed, found in its log. */
 struct crash {

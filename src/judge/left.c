@@ -1,7 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a module left behind. Only a module that came back from its exit (or from an init that failed) has had
+ * the chance to put things in order.
+ */
 #include "judge/judge.h"
+
+static bool was_put_in_order(const struct run *r)
+{
+	size_t loaded = 0;
+
+	for (size_t i = 0; i < r->ncalls; i++) {
+		const struct call *c = &r->calls[i];
+
+		if (!c->returned || c->signal)
+			return false;
+		if (c->supporting || c->error)
+			continue;
+		if (c->kind == CALL_LOAD)
+			loaded++;
+		if (c->kind == CALL_UNLOAD && loaded)
+			loaded--;
+	}
+	return r->ncalls && !loaded;
+}
 
 void judge_left(const struct run *r, struct findings *out)
 {
-	(void)r, (void)out;
+	if (r->end != RUN_DONE || !r->surveyed || !was_put_in_order(r) ||
+		findings_worst(out) >= CLASS_HANG)
+		return;
+	judge_leaks(r, out);
+	judge_leftovers(r, out);
 }
