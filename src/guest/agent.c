@@ -14,6 +14,7 @@
 #include "guest/exercise.h"
 #include "guest/os.h"
 #include "guest/protocol.h"
+#include "guest/stuck.h"
 #include "guest/watch.h"
 
 /* The console shows every record, because it is what remains when the kernel dies; but a serial line
@@ -38,6 +39,7 @@ struct common {
 	uint32_t serial;  /* … this is its request */
 	uint32_t records; /* … so many records have been sent */
 	uint64_t began;	  /* … and it began then */
+	int worker;	  /* its process's number */
 };
 
 static struct common *common;
@@ -254,6 +256,26 @@ static void answer_place(uint32_t serial, const char *file, const uint8_t *bytes
 	send_done(serial, n < 0 ? (int32_t)-n : 0, 0, 0);
 }
 
+static uint32_t stuck_serial;
+
+static void say_stuck(const char *text, size_t len)
+{
+	for (; len > PROTO_BODY_MAX; text += PROTO_BODY_MAX, len -= PROTO_BODY_MAX)
+		send(PROTO_DATA, stuck_serial, text, PROTO_BODY_MAX, 0, 0);
+	send(PROTO_DATA, stuck_serial, text, len, 0, 0);
+}
+
+/* Where everybody is, as lines of DATA, and then what the kernel itself logs of it. */
+static void answer_stuck(uint32_t serial)
+{
+	stuck_serial = serial;
+	stuck_tell(common->worker, say_stuck);
+	/* The last of it is printed by an interrupt that comes a little later. */
+	os_sleep_us(10000);
+	send_log(4096);
+	send_done(serial, 0, 0, 0);
+}
+
 /* What has no other answer. */
 static void refuse(uint32_t serial, int32_t error)
 {
@@ -272,6 +294,8 @@ static int answer_now(const struct proto_header *h, const uint8_t *at, const uin
 		send_done(h->serial, 0, 0, 0);
 	} else if (h->type == PROTO_READ && file) {
 		answer_read(h->serial, file);
+	} else if (h->type == PROTO_STUCK) {
+		answer_stuck(h->serial);
 	} else {
 		return 0;
 	}
@@ -472,6 +496,7 @@ static _Noreturn void work(void)
 
 	request_len = 0;
 	watch_resume();
+	common->worker = stuck_self();
 	for (;;) {
 		await_request();
 		if (shared) {
@@ -514,6 +539,22 @@ static int replace_worker(int worker)
 	return start_worker();
 }
 
+/* Whether a request waits that either process can answer. One that the worker is about to take is none: it
+ * may only be slow to be scheduled. */
+static int somebody_asks(void)
+{
+	struct proto_header h;
+	uint32_t tail;
+
+	if (!shared)
+		return 0;
+	tail = shared->in.tail;
+	if (__atomic_load_n(&shared->in.head, __ATOMIC_ACQUIRE) - tail < sizeof h)
+		return 0;
+	copy_from_ring((uint8_t *)&h, tail, sizeof h);
+	return h.type == PROTO_STUCK || h.type == PROTO_READ || h.type == PROTO_SYNC;
+}
+
 /* The worker does not come back: says what the log says meanwhile, and answers for it. */
 static void stand_in(void)
 {
@@ -542,7 +583,7 @@ static _Noreturn void watch(void)
 			worker = replace_worker(worker);
 		/* On the line nobody wakes us, so we always listen to the log. */
 		lock();
-		if (common->busy)
+		if (common->busy || somebody_asks())
 			stand_in();
 		late = common->busy || !shared;
 		unlock();

@@ -128,11 +128,7 @@ static void judge_end(const struct run *r, struct findings *out)
 			xstrdup("Look for writes past the end of a buffer or through a wild pointer."));
 		return;
 	case RUN_SILENT:
-		finding_add(out, "hang", SEVERITY_ERROR, CLASS_HANG,
-			xasprintf("%s's %s did not come back within %g s", c->ko->name, half(r, c),
-				r->timeout_ms / 1000.0),
-			xstrdup("Look for a loop that does not end, a lock that is not released or a "
-				"wait that nobody ends; --timeout gives it longer."));
+		judge_hang(r, out);
 	}
 }
 

@@ -16,6 +16,9 @@ void judge_left(const struct run *r, struct findings *out);
 void judge_leaks(const struct run *r, struct findings *out);
 void judge_leftovers(const struct run *r, struct findings *out);
 
+/* A call that did not come back: one finding from run.stuck, and where nothing is in it, from the fact. */
+void judge_hang(const struct run *r, struct findings *out);
+
 /* One way in which a kernel says that it has crashed, found in its log. */
 struct crash {
 	size_t first, last; /* the records it spans */

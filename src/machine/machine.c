@@ -82,7 +82,7 @@ struct machine *machine_new(enum accel accel)
 {
 	struct machine *m = xcalloc(1, sizeof *m);
 
-	*m = (struct machine){.accel = accel, .complaints_fd = -1};
+	*m = (struct machine){.accel = accel, .complaints_fd = -1, .window = -1};
 	m->qemu.pidfd = m->console.fd = m->qmp.fd = m->channel.line = m->channel.memory = -1;
 	return m;
 }
@@ -431,6 +431,7 @@ void machine_close(struct machine *m)
 	channel_close(&m->channel);
 	qmp_close(&m->qmp);
 	close_fd(&m->complaints_fd);
+	close_fd(&m->window);
 	buf_free(&m->complaints);
 	hello_free(&m->hello);
 	free(m->snapshot);

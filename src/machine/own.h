@@ -25,6 +25,9 @@ struct machine {
 	int64_t taken_us,
 		resumed_us; /* when somebody began to use it, and when it ran; 0: not yet */
 
+	int window;	  /* a file for what is read of its memory; -1: none yet */
+	int window_there; /* … and its number in QEMU */
+
 	bool awaiting; /* a request has not been answered yet */
 	int64_t brisk_until_us, nudge_us, nudge_gap_us;
 };

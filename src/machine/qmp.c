@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define RETURNED_MAX ((size_t)1 << 20)
+
 /* Sends a line, and a descriptor with it. QEMU reads what we say at once, so the socket is never full. */
 static void say(struct qmp *q, const char *line, int fd)
 {
@@ -76,6 +78,16 @@ static void take_event(struct qmp *q, struct json_object *o, const char *event)
 	}
 }
 
+/* Keeps what was returned, at most RETURNED_MAX bytes of it. */
+static void keep_returned(struct qmp *q, struct json_object *value)
+{
+	const char *text = json_object_get_string(value);
+
+	buf_consume(&q->returned, q->returned.len);
+	if (text)
+		buf_add(&q->returned, text, strnlen(text, RETURNED_MAX));
+}
+
 static void take_answer(struct qmp *q, struct json_object *o)
 {
 	struct json_object *id, *part;
@@ -89,6 +101,8 @@ static void take_answer(struct qmp *q, struct json_object *o)
 		detail = string_in(part, "status");
 	q->failed = q->failed || (!q->refused && !strcmp(detail, "internal-error"));
 	snprintf(q->detail, sizeof q->detail, "%s", detail);
+	if (!q->refused && json_object_object_get_ex(o, "return", &part))
+		keep_returned(q, part);
 	if (json_object_object_get_ex(o, "id", &id))
 		q->answered = (unsigned)json_object_get_int(id);
 }
@@ -175,4 +189,5 @@ void qmp_close(struct qmp *q)
 {
 	close_fd(&q->fd);
 	buf_free(&q->in);
+	buf_free(&q->returned);
 }

@@ -9,6 +9,7 @@
 #include "judge/kmsg.h"
 #include "machine/machine.h"
 #include "trial/exercise.h"
+#include "trial/stuck.h"
 #include "trial/watch.h"
 
 #include <errno.h>
@@ -171,6 +172,20 @@ static void take_output(struct call *c, const struct message *msg)
 	c->output = all;
 }
 
+void load_take(struct trial *t, const struct message *msg, size_t call)
+{
+	bool known = call < t->run.ncalls;
+
+	if (msg->type == PROTO_LOG)
+		take_record(&t->run, msg, call, known && t->run.calls[call].returned);
+	if (msg->type == PROTO_LOST)
+		take_lost(&t->run, msg);
+	if (msg->type == PROTO_THING || msg->type == PROTO_SECTION)
+		watch_take(t, msg, t->loaded);
+	if (msg->type == PROTO_OUTPUT && known)
+		take_output(&t->run.calls[call], msg);
+}
+
 /* Waits for the answer to `serial`, taking the log. 0 with `done` filled in; 1 when the machine did not
  * answer, with run.end set; -errno with the sentence set. */
 static int await(struct trial *t, struct machine *m, uint32_t serial, int timeout_ms, size_t call,
@@ -182,15 +197,7 @@ static int await(struct trial *t, struct machine *m, uint32_t serial, int timeou
 	for (;;) {
 		switch (machine_next(m, deadline, &msg, err)) {
 		case MACHINE_MESSAGE:
-			if (msg.type == PROTO_LOG)
-				take_record(&t->run, &msg, call,
-					call < t->run.ncalls && t->run.calls[call].returned);
-			if (msg.type == PROTO_LOST)
-				take_lost(&t->run, &msg);
-			if (msg.type == PROTO_THING || msg.type == PROTO_SECTION)
-				watch_take(t, &msg, t->loaded);
-			if (msg.type == PROTO_OUTPUT && call < t->run.ncalls)
-				take_output(&t->run.calls[call], &msg);
+			load_take(t, &msg, call);
 			if (msg.type != PROTO_DONE || msg.serial != serial)
 				break;
 			if (!message_done(&msg, done))
@@ -529,6 +536,18 @@ static int open_machine(
 	return machine_boot(&mo, m, err);
 }
 
+int load_twin(
+	const struct trial *t, const struct trial_options *o, struct machine **m, struct error *err)
+{
+	AUTO_FREE char *flat = target_flat_name(t->target->name);
+	struct machine_options mo = machine_options(t->target, o, flat);
+	int r;
+
+	mo.memory_mib = memory_for(t, o->memory_mib);
+	r = t->restored ? machine_restore(&mo, m, err) : -ENOTSUP;
+	return r == -ENOTSUP ? machine_boot(&mo, m, err) : r;
+}
+
 int load_run(struct trial *t, const struct trial_options *o, load_step_fn *step, struct error *err)
 {
 	struct machine *m = NULL;
@@ -554,6 +573,8 @@ int load_run(struct trial *t, const struct trial_options *o, load_step_fn *step,
 		step(t, o, STAGE_BOOT, true, clock_us() - began, xstrdup(""), 0);
 	r = all_calls(t, o, m, step, err);
 	t->run.console = xstrdup(machine_console(m));
+	if (!r && t->run.end == RUN_SILENT)
+		stuck_look(t, o, m);
 	t->run.restored = t->restored;
 	machine_close(m);
 	/* What was on the console but did not reach us otherwise: the last words. */

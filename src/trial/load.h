@@ -31,6 +31,13 @@ typedef void load_step_fn(struct trial *t, const struct trial_options *o, enum s
 	int64_t took_us, char *what, size_t call);
 
 struct machine;
+struct message;
+/* Another machine like the one that the trial is in, which has done nothing yet: no module is in it. 0, or
+ * -errno with the sentence set. */
+int load_twin(const struct trial *t, const struct trial_options *o, struct machine **m,
+	struct error *err);
+/* Takes a message that is no answer into t->run, as a part of the call `call`. */
+void load_take(struct trial *t, const struct message *msg, size_t call);
 /* For what else is done in the machine: sends a request and takes what comes until it is done, as a part of the
  * call `call` (an index into run.calls). 0 with `done` filled in; 1 when the machine did not
  * answer, with run.end set; -errno with the sentence set. */
