@@ -13,6 +13,10 @@ void judge_run(const struct run *r, const struct target *target, struct findings
 /* What the module left behind: findings from run.left. */
 void judge_left(const struct run *r, struct findings *out);
 
+/* "while hello's init ran", "after hello had been loaded": when something happened that came during a call,
+ * or `after` it. Caller frees. */
+char *judge_when(const struct run *r, size_t call, bool after);
+
 /* One way in which a kernel says that it has crashed, found in its log. */
 struct crash {
 	size_t first, last; /* the records it spans */
