@@ -27,8 +27,6 @@ struct crash {
 
 /* The first crash at or after record `from` of a Linux log: 1 and `c` (free with crash_free), or 0. */
 int crash_find_linux(const struct record *log, size_t n, size_t from, struct crash *c);
-/* The same for FreeBSD's. */
-int crash_find_freebsd(const struct record *log, size_t n, size_t from, struct crash *c);
 void crash_free(struct crash *c);
 
 /* Explains a load or unload that Linux refused, from its errno and what it logged during the call

@@ -45,13 +45,6 @@ static int from_crash(struct crash *c, struct report *out)
 	return 1;
 }
 
-int report_find_freebsd(const struct record *log, size_t n, size_t from, struct report *out)
-{
-	struct crash c;
-
-	return crash_find_freebsd(log, n, from, &c) ? from_crash(&c, out) : 0;
-}
-
 int report_find_linux(const struct record *log, size_t n, size_t from, struct report *out)
 {
 	struct crash c;
