@@ -368,6 +368,16 @@ static void take_backtrace(
 		text_frames(log, n, i + 1, other ? STACK_OTHER : STACK_HERE, r);
 }
 
+/* Not one frame to be found: what the frames stand on is not there any more. */
+static void say_stack(struct report *r)
+{
+	char *title = xasprintf("the kernel's stack was used up or overwritten: %s", r->title);
+
+	free(r->title);
+	r->title = title;
+	r->rule = "stack-overflow";
+}
+
 static void take_fatal(
 	const struct record *log, size_t n, size_t first, size_t fatal, struct report *r)
 {
@@ -384,6 +394,8 @@ static void take_fatal(
 		take_trap(log, n, fatal, r);
 	sleeper = take_sleeper(log, first, fatal, r);
 	take_backtrace(log, n, fatal, sleeper, r);
+	if (!r->nframes && !strcmp(r->rule, "wild-pointer"))
+		say_stack(r);
 }
 
 /* ---- KASAN and KCSAN where they do not panic ---- */
