@@ -25,6 +25,7 @@ static void look_up(struct code *c, unsigned step)
 		drop(code_function(c, "driver", functions[i], step, i & 1, &p), &p);
 		code_learn(c, functions[i], step, BASE + step);
 	}
+	free(code_source(c, "first.c"));
 	for (uint64_t at = 0; at < 64 * step; at += step) {
 		drop(code_guess(c, NULL, BASE + at, at & 1, &p), &p);
 		drop(code_address(c, BASE + at, at & 2, &p), &p);
