@@ -294,8 +294,10 @@ static void bsdmake_command(
 	strv_addf(argv, "OBJCOPY=%s", llvm_or("llvm-objcopy", "objcopy"));
 	strv_addf(argv, "NM=%s", llvm_or("llvm-nm", "nm"));
 	/* The type data for dtrace would take a program that is FreeBSD's alone. Objects stay in the
-	 * directory, where nothing but the mirror is. */
-	strv_adds(argv, "MK_CTF=no", "MK_AUTO_OBJ=no", NULL);
+	 * directory, where nothing but the mirror is. A guard on the stack would be reached through a
+	 * relocation (R_X86_64_REX_GOTPCRELX) that FreeBSD's clang does not make and its kernel's linker
+	 * does not know: no module with an array on its stack could be loaded. */
+	strv_adds(argv, "MK_CTF=no", "MK_AUTO_OBJ=no", "MK_SSP=no", NULL);
 }
 
 /* ---- what came of it ---- */

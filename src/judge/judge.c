@@ -8,6 +8,7 @@
 
 #include "judge/kmsg.h"
 #include "judge/msgbuf.h"
+#include "judge/report.h"
 #include "judge/system.h"
 
 #include <string.h>
@@ -15,7 +16,7 @@
 static const struct judge_system linux_system = {
 	.parse = kmsg_parse,
 	.add_console = kmsg_add_console,
-	.find_crash = crash_find_linux,
+	.find_report = report_find_linux,
 	.refusal = judge_refusal_linux,
 	.load_word = "init",
 	.unload_word = "exit",
@@ -26,7 +27,7 @@ static const struct judge_system linux_system = {
 static const struct judge_system freebsd_system = {
 	.parse = msgbuf_parse,
 	.add_console = msgbuf_add_console,
-	.find_crash = crash_find_freebsd,
+	.find_report = report_find_freebsd,
 	.refusal = judge_refusal_freebsd,
 	.load_word = "MOD_LOAD",
 	.unload_word = "MOD_UNLOAD",
@@ -46,8 +47,7 @@ static const char *half(const struct run *r, const struct call *c)
 	return c->kind == CALL_LOAD ? s->load_word : s->unload_word;
 }
 
-/* "while hello's init ran", "after hello had been loaded" */
-static char *when(const struct run *r, size_t call, bool after)
+char *judge_when(const struct run *r, size_t call, bool after)
 {
 	const struct call *c = call < r->ncalls ? &r->calls[call] : NULL;
 
@@ -62,53 +62,12 @@ static char *when(const struct run *r, size_t call, bool after)
 	return xasprintf("while %s's %s ran", c->ko->name, half(r, c));
 }
 
-static char *excerpt(const struct run *r, size_t first, size_t last)
-{
-	struct buf b = {0};
-
-	for (size_t i = first; i <= last && i < r->nlog; i++)
-		buf_addf(&b, "%s\n", r->log[i].text);
-	return buf_take(&b);
-}
-
-static bool judge_crashes(const struct run *r, struct findings *out)
-{
-	bool fatal = false;
-	struct crash c;
-
-	for (size_t from = 0; judge_system(r->os)->find_crash(r->log, r->nlog, from, &c);) {
-		AUTO_FREE char *during = when(r, r->log[c.first].call, r->log[c.first].after);
-		struct finding *f;
-
-		if (c.fatal)
-			f = finding_add(out, "crash", SEVERITY_ERROR, CLASS_CRASH,
-				xasprintf("%s %s: %s%s%s",
-					fatal ? "another crash followed" : "the kernel crashed",
-					during, c.title, c.place ? ", in " : "",
-					c.place ? c.place : ""),
-				fatal ? xstrdup("Look at the first crash; this one may only be its "
-						"consequence.")
-				      : xstrdup(judge_system(r->os)->lookup));
-		else
-			f = finding_add(out, "kernel-warning", SEVERITY_WARNING, CLASS_PASS,
-				xasprintf("the kernel warned %s: %s%s%s", during, c.title,
-					c.place ? ", in " : "", c.place ? c.place : ""),
-				xstrdup("A WARN marks a state that the kernel's authors hold to be "
-					"impossible; the trace shows the way there."));
-		f->excerpt = excerpt(r, c.first, c.last);
-		fatal = fatal || c.fatal;
-		from = c.last + 1;
-		crash_free(&c);
-	}
-	return fatal;
-}
-
 /* Ended, silent, or talking nonsense, with nothing in the log that explains it. */
 static void judge_end(const struct run *r, struct findings *out)
 {
 	size_t last = r->ncalls ? r->ncalls - 1 : 0;
 	const struct call *c = r->ncalls ? &r->calls[last] : NULL;
-	AUTO_FREE char *during = when(r, last, c && c->returned);
+	AUTO_FREE char *during = judge_when(r, last, c && c->returned);
 
 	switch (r->end) {
 	case RUN_DONE:
@@ -144,7 +103,7 @@ static void judge_signal(const struct run *r, size_t call, struct findings *out)
 
 void judge_run(const struct run *r, const struct target *target, struct findings *out)
 {
-	bool crashed = judge_crashes(r, out);
+	bool crashed = judge_reports(r, out);
 
 	if (!crashed)
 		judge_end(r, out);

@@ -19,6 +19,10 @@ void judge_leftovers(const struct run *r, struct findings *out);
 /* A call that did not come back: one finding from run.stuck, and where nothing is in it, from the fact. */
 void judge_hang(const struct run *r, struct findings *out);
 
+/* "while hello's init ran", "after hello had been loaded": when something happened that came during a call,
+ * or `after` it. Caller frees. */
+char *judge_when(const struct run *r, size_t call, bool after);
+
 /* One way in which a kernel says that it has crashed, found in its log. */
 struct crash {
 	size_t first, last; /* the records it spans */
@@ -29,8 +33,6 @@ struct crash {
 
 /* The first crash at or after record `from` of a Linux log: 1 and `c` (free with crash_free), or 0. */
 int crash_find_linux(const struct record *log, size_t n, size_t from, struct crash *c);
-/* The same for FreeBSD's. */
-int crash_find_freebsd(const struct record *log, size_t n, size_t from, struct crash *c);
 void crash_free(struct crash *c);
 
 /* Explains a load or unload that Linux refused, from its errno and what it logged during the call

@@ -4,14 +4,15 @@
 /* Where judging differs between the systems: one table of functions for each, chosen in judge_system
  * alone. */
 #include "judge/judge.h"
+#include "judge/report.h"
 
 struct judge_system {
 	/* One log record as the agent sends it; as kmsg_parse. */
 	int (*parse)(const void *bytes, size_t len, struct record *out);
 	/* Adds what only the console of a machine that died has; as kmsg_add_console. */
 	void (*add_console)(struct run *r, size_t call);
-	/* The next crash in a log; as crash_find_linux. */
-	int (*find_crash)(const struct record *log, size_t n, size_t from, struct crash *c);
+	/* The next report in a log; as report_find_linux. */
+	int (*find_report)(const struct record *log, size_t n, size_t from, struct report *out);
 	/* Explains a refused call; as judge_refusal_linux. */
 	void (*refusal)(const struct run *r, size_t call, const struct target *target,
 		struct findings *out);

@@ -288,6 +288,25 @@ bool code_guess(const struct code *c, const char *module, uint64_t address, bool
 	return false;
 }
 
+char *code_source(const struct code *c, const char *file)
+{
+	char *found = NULL;
+
+	for (size_t i = 0; i < c->n; i++) {
+		AUTO_FREE char *path = NULL;
+
+		open_lines(c->modules[i]);
+		path = c->modules[i]->lines ? lines_source(c->modules[i]->lines, file) : NULL;
+		if (path && found && strcmp(path, found)) {
+			free(found);
+			return NULL;
+		}
+		if (path && !found)
+			found = xstrdup(path);
+	}
+	return found;
+}
+
 /* ---- */
 
 void code_place_free(struct code_place *p)

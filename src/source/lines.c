@@ -478,6 +478,57 @@ bool lines_find(struct lines *l, const char *name, uint64_t offset, struct line_
 	return false;
 }
 
+struct named {
+	struct lines *l;
+	const char *file;
+	char *path;
+	bool several;
+};
+
+static bool ends_with(const char *path, const char *file)
+{
+	size_t n = strlen(path), k = strlen(file);
+
+	return n >= k && !strcmp(path + n - k, file) && (n == k || path[n - k - 1] == '/');
+}
+
+static bool take_named(void *arg, Dwarf_Die *unit)
+{
+	struct named *named = arg;
+	Dwarf_Files *files;
+	size_t n;
+
+	if (dwarf_getsrcfiles(unit, &files, &n))
+		return false;
+	for (size_t i = 0; i < n && i < MOST_UNITS; i++) {
+		AUTO_FREE char *path = file_of(unit, dwarf_filesrc(files, i, NULL, NULL));
+
+		if (!path || !is_own(named->l, path) || !ends_with(path, named->file))
+			continue;
+		named->several = named->several || (named->path && strcmp(named->path, path));
+		if (!named->path)
+			named->path = xstrdup(path);
+	}
+	return named->several;
+}
+
+char *lines_source(struct lines *l, const char *file)
+{
+	struct named named = {.l = l, .file = file};
+
+	/* "./hello.c" */
+	while (!strncmp(named.file, "./", 2))
+		named.file += 2;
+	if (!*named.file)
+		return NULL;
+	each_unit(l->dwarf, take_named, &named);
+	if (named.several) {
+		free(named.path);
+		return NULL;
+	}
+	return named.path;
+}
+
 void line_place_free(struct line_place *p)
 {
 	free(p->function);

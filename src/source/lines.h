@@ -24,6 +24,9 @@ struct lines *lines_open(const void *bytes, size_t len);
 /* What the machine code at `offset` of the section `name` was made from. False if that is not known.
  * Fills `out` (free with line_place_free). */
 bool lines_find(struct lines *l, const char *name, uint64_t offset, struct line_place *out);
+/* The path of the one source file of the module's own that is `file`, or ends with it. NULL: none, or several. Caller
+ * frees. */
+char *lines_source(struct lines *l, const char *file);
 void line_place_free(struct line_place *p);
 /* NULL is fine. */
 void lines_close(struct lines *l);

@@ -415,6 +415,29 @@ static void an_address_is_guessed_from_its_place_in_the_page(void **state)
 	close_file(&f);
 }
 
+static void a_file_that_the_kernel_names_gets_its_path(void **state)
+{
+	AUTO_FREE char *first = NULL, *second = NULL, *part = NULL, *whole = NULL;
+	struct file f;
+
+	(void)state;
+	open_file(&f, "dwarf4");
+	first = code_source(f.code, "first.c");
+	assert_string_equal(first, SOURCES "/driver/first.c");
+	second = code_source(f.code, "./second.c");
+	assert_string_equal(second, SOURCES "/driver/second.c");
+	part = code_source(f.code, "driver/second.c");
+	assert_string_equal(part, SOURCES "/driver/second.c");
+	whole = code_source(f.code, SOURCES "/driver/first.c");
+	assert_string_equal(whole, SOURCES "/driver/first.c");
+	/* Another's, the kernel's, and half a name. */
+	assert_null(code_source(f.code, "third.c"));
+	assert_null(code_source(f.code, "inline.h"));
+	assert_null(code_source(f.code, "irst.c"));
+	assert_null(code_source(f.code, ""));
+	close_file(&f);
+}
+
 static void any_bytes_may_come(void **state)
 {
 	struct file f;
@@ -450,6 +473,7 @@ int main(void)
 		cmocka_unit_test(freebsds_sections_follow_each_other),
 		cmocka_unit_test(a_frame_with_name_and_address_tells_where_the_module_is),
 		cmocka_unit_test(an_address_is_guessed_from_its_place_in_the_page),
+		cmocka_unit_test(a_file_that_the_kernel_names_gets_its_path),
 		cmocka_unit_test(any_bytes_may_come),
 	};
 

@@ -151,37 +151,6 @@ static void each_way_to_be_refused_at_unload_has_its_rule(void **state)
 	expect(judge(CALL_UNLOAD, 6, NULL), "unload-error", CLASS_UNLOAD, "ENXIO");
 }
 
-/* As GENERIC prints it. */
-static const char *const panic_text[] = {"before", "Fatal trap 12: page fault while in kernel mode",
-	"cpuid = 0; apic id = 00", "fault virtual address\t= 0x10",
-	"instruction pointer\t= 0x20:0xffffffff82c1a01f",
-	"fault code\t\t= supervisor read data, page not present", "panic: page fault", "cpuid = 0",
-	"time = 1", "KDB: stack backtrace:", "#0 0xffffffff80b9309d at kdb_backtrace+0x5d",
-	"#1 0xffffffff80b461a2 at vpanic+0x132", "#2 0xffffffff80b46063 at panic+0x43",
-	"#3 0xffffffff8101d85c at trap_fatal+0x40c", "#4 0xffffffff8101d8af at trap_pfault+0x4f",
-	"#5 0xffffffff80ff4758 at calltrap+0x8", "#6 0xffffffff82c1a01f at hello_modevent+0x1f",
-	"#7 0xffffffff80b1d4e5 at module_register_init+0xb5", "Uptime: 1s"};
-
-static void a_fatal_trap_is_one_crash_with_its_address_and_its_place(void **state)
-{
-	enum { N = sizeof panic_text / sizeof *panic_text };
-	struct record log[N] = {0};
-	struct crash c;
-
-	(void)state;
-	for (size_t i = 0; i < N; i++)
-		log[i].text = (char *)panic_text[i];
-	assert_int_equal(crash_find_freebsd(log, N, 0, &c), 1);
-	assert_string_equal(
-		c.title, "Fatal trap 12: page fault while in kernel mode (address 0x10)");
-	assert_string_equal(c.place, "0xffffffff82c1a01f, called from hello_modevent+0x1f");
-	assert_int_equal(c.first, 1);
-	assert_int_equal(c.last, N - 1);
-	crash_free(&c);
-	/* Only words: no report follows them. */
-	assert_int_equal(crash_find_freebsd(log + 6, 1, 0, &c), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,7 +162,6 @@ int main(void)
 		cmocka_unit_test(the_consoles_last_words_are_added_once),
 		cmocka_unit_test(each_way_to_be_refused_at_load_has_its_rule),
 		cmocka_unit_test(each_way_to_be_refused_at_unload_has_its_rule),
-		cmocka_unit_test(a_fatal_trap_is_one_crash_with_its_address_and_its_place),
 	};
 
 	return cmocka_run_group_tests_name("msgbuf", tests, NULL, NULL);
