@@ -80,6 +80,11 @@ static bool judge_crashes(const struct run *r, struct findings *out)
 		AUTO_FREE char *during = when(r, r->log[c.first].call, r->log[c.first].after);
 		struct finding *f;
 
+		if (judge_is_of_survey(r, &c)) {
+			from = c.last + 1;
+			crash_free(&c);
+			continue;
+		}
 		if (c.fatal)
 			f = finding_add(out, "crash", SEVERITY_ERROR, CLASS_CRASH,
 				xasprintf("%s %s: %s%s%s",

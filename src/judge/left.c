@@ -5,6 +5,8 @@
  */
 #include "judge/judge.h"
 
+#include <string.h>
+
 static bool was_put_in_order(const struct run *r)
 {
 	size_t loaded = 0;
@@ -22,6 +24,21 @@ static bool was_put_in_order(const struct run *r)
 			loaded--;
 	}
 	return r->ncalls && !loaded;
+}
+
+bool judge_is_of_survey(const struct run *r, const struct crash *c)
+{
+	bool deadly = false;
+
+	for (size_t i = 0; i < r->left.n; i++)
+		deadly = deadly || r->left.items[i].kind == PROTO_DEADLY;
+	if (!deadly || !r->log[c->first].after || r->log[c->first].call + 1 != r->ncalls)
+		return false;
+	/* The agent is the machine's init. */
+	for (size_t i = c->first; i <= c->last && i < r->nlog; i++)
+		if (strstr(r->log[i].text, " Comm: init "))
+			return true;
+	return false;
 }
 
 void judge_left(const struct run *r, struct findings *out)
