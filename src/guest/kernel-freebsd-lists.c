@@ -82,20 +82,33 @@ static void oid_name(uint64_t at, char *to, size_t len)
 	}
 }
 
-static void see_oid(uint64_t at, const struct oid *o)
+/* What tells a node apart: where it is. Its name is made only when it is new. */
+static const char *oid_key(char key[17], uint64_t at, const struct oid *o)
 {
-	char key[17], name[512];
 	uint64_t id = at ^ o->name << 20;
 
-	/* The address tells it apart; its name is made only when it is new. */
 	for (unsigned i = 0; i < 16; i++)
 		key[i] = (char)('a' + (id >> 4 * i & 15));
 	key[16] = 0;
+	return key;
+}
+
+static void see_oid(uint64_t at, const struct oid *o)
+{
+	char key[17], name[512];
+	struct oid above;
+
+	oid_key(key, at, o);
 	if (!list_wanted()) {
 		list_knows(PROTO_SYSCTL, key);
 		return;
 	}
 	if (list_knows(PROTO_SYSCTL, key))
+		return;
+	/* What is left of a tree is told by its root. */
+	if (list_wanted() & PROTO_OTHERS && o->parent != kernel_symbol(KERNEL_SYSCTL) &&
+		kernel_copy(o->parent, &above, sizeof above) &&
+		!list_knows(PROTO_SYSCTL, oid_key(key, o->parent, &above)))
 		return;
 	oid_name(at, name, sizeof name);
 	list_see((o->kind & OID_TYPE) == OID_NODE ? PROTO_OTHERS : PROTO_FILES, PROTO_SYSCTL, name,
@@ -145,7 +158,6 @@ static struct kept {
 	} shared[SHARED];
 	uint64_t nodes; /* sysctl nodes made at run time */
 	uint64_t oids;	/* the type that counts them */
-	uint32_t threads, processes;
 } * kept;
 
 /* What is allocated of a type at the moment: bytes and pieces. */
@@ -230,12 +242,14 @@ static void look_at_zones(void)
 		uint64_t zone = kernel_word(keg + 16), k = 0;
 
 		for (; zone && k < 100; k++, zone = kernel_word(zone + 128)) {
-			char name[64], key[80], digits[24];
+			char name[64], key[32], digits[24];
 
 			if (kernel_word(zone + 64) != keg)
 				break;
-			kernel_text(kernel_word(zone + 168), name, sizeof name);
-			LIST_TEXT(key, list_number(digits, zone), " ", name);
+			/* Its name may be gone; the one that sysctl(8) shows is its own. */
+			if (*kernel_text(kernel_word(zone + 168), name, sizeof name) == '?')
+				kernel_text(kernel_word(zone + 176), name, sizeof name);
+			LIST_TEXT(key, list_hex(digits, zone));
 			if (list_see(0, PROTO_ZONE, key, "", 1)) {
 				struct proto_thing thing = {.kind = PROTO_ZONE};
 
@@ -254,11 +268,16 @@ static void see_callouts(uint64_t at)
 		struct proto_thing thing = {.kind = PROTO_TIMER, .count = 1};
 		uint64_t c[7];
 
-		if (!kernel_copy(at, c, sizeof c))
+		/* The structure itself is often one of the module's variables. */
+		if (!kernel_copy(at, c, sizeof c)) {
+			thing.site = is_gone(at) ? at : 0;
+			if (thing.site)
+				list_found(&thing, "variable", "");
 			return;
+		}
 		thing.site = c[5];
 		if (is_gone(c[5]))
-			list_found(&thing, "", "");
+			list_found(&thing, "function", "");
 		at = c[0];
 	}
 }
@@ -376,20 +395,6 @@ static void look_at_interrupts(void)
 	}
 }
 
-int kernel_same_threads(int baseline)
-{
-	uint32_t threads = (uint32_t)kernel_word(kernel_symbol(KERNEL_THREADS));
-	uint32_t processes = (uint32_t)kernel_word(kernel_symbol(KERNEL_PROCESSES));
-
-	if (!kernel_known())
-		return 0;
-	if (!baseline)
-		return threads == kept->threads && processes == kept->processes;
-	kept->threads = threads;
-	kept->processes = processes;
-	return 0;
-}
-
 void kernel_lists(int baseline)
 {
 	if (!kept)
@@ -408,4 +413,5 @@ void kernel_lists(int baseline)
 	look_at_resources();
 	look_at_interrupts();
 	look_at_filesystems();
+	kernel_threads(baseline);
 }

@@ -27,8 +27,7 @@ static const char *const names[KERNEL_SYMBOLS] = {
 	[KERNEL_ZONES] = "uma_kegs",
 	[KERNEL_RMANS] = "rman_head",
 	[KERNEL_VFS] = "vfsconf",
-	[KERNEL_THREADS] = "nthreads",
-	[KERNEL_PROCESSES] = "nprocs",
+	[KERNEL_PROCESSES] = "allproc",
 	[KERNEL_FILES] = "linker_files",
 	[KERNEL_INTRNAMES] = "intrnames",
 	[KERNEL_INTRNAMES_LEN] = "sintrnames",
@@ -177,8 +176,10 @@ const char *kernel_text(uint64_t at, char *to, size_t len)
 		}
 		to[n] = *c;
 	}
+	if (!n && len > 1)
+		to[n++] = '?';
 	to[n] = 0;
-	return n ? to : "?";
+	return to;
 }
 
 void kernel_look(int baseline)

@@ -21,7 +21,6 @@ enum kernel_symbol {
 	KERNEL_ZONES,
 	KERNEL_RMANS,
 	KERNEL_VFS,
-	KERNEL_THREADS,
 	KERNEL_PROCESSES,
 	KERNEL_FILES,
 	KERNEL_INTRNAMES,
@@ -48,7 +47,7 @@ const char *kernel_text(uint64_t at, char *to, size_t len);
 /* What the survey wants of the lists in the kernel's own memory (kernel-freebsd-lists.c). */
 void kernel_look(int baseline);
 void kernel_lists(int baseline);
-/* Whether there are as many threads and processes as at the baseline. */
-int kernel_same_threads(int baseline);
+/* The kernel's threads among them (threads-freebsd.c). */
+void kernel_threads(int baseline);
 
 #endif

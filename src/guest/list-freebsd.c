@@ -28,19 +28,6 @@ struct dirent { /* sys/dirent.h */
 	char name[];
 };
 
-/* struct kinfo_proc, sys/user.h: where some of its fields lie. */
-enum {
-	KI_STRUCTSIZE = 0,
-	KI_PID = 72,
-	KI_FLAG = 368,
-	KI_TDNAME = 394,
-	KI_COMM = 447,
-	KI_TID = 600
-};
-enum { P_KPROC = 4 }; /* sys/proc.h */
-
-static char buffer[256 * 1024] __attribute__((aligned(8)));
-
 static const char *const lists[] = {"/dev"};
 
 const char *list_name(unsigned number)
@@ -84,49 +71,6 @@ static size_t get_sysctl(const int *mib, unsigned n, void *to, size_t room)
 	return sys6(SYS_sysctl, mib, n, to, &len, 0, 0) < 0 ? 0 : len;
 }
 
-/* ---- threads ---- */
-
-static void see_thread(const char *k)
-{
-	struct proto_thing thing = {.kind = PROTO_THREAD};
-	int32_t pid, tid;
-	int64_t flags;
-	char key[64], digits[24], thread[17], command[20];
-
-	memcpy(&pid, k + KI_PID, sizeof pid);
-	memcpy(&tid, k + KI_TID, sizeof tid);
-	memcpy(&flags, k + KI_FLAG, sizeof flags);
-	memcpy(thread, k + KI_TDNAME, sizeof thread);
-	memcpy(command, k + KI_COMM, sizeof command);
-	thread[sizeof thread - 1] = command[sizeof command - 1] = 0;
-	if (!(flags & P_KPROC))
-		return;
-	LIST_TEXT(key, list_number(digits, (uint32_t)tid));
-	if (!list_see(0, PROTO_THREAD, key, "", 1))
-		return;
-	thing.count = (uint32_t)pid;
-	/* A thread of a process that is the kernel's own, or the process. */
-	list_found(&thing, pid == 0 ? thread : command, "");
-}
-
-static void look_at_threads(int baseline)
-{
-	/* CTL_KERN, KERN_PROC, KERN_PROC_ALL | KERN_PROC_INC_THREAD (sys/sysctl.h) */
-	static const int mib[] = {1, 14, 0x10};
-	size_t len, size;
-	int32_t one;
-
-	if (kernel_same_threads(baseline))
-		return;
-	len = get_sysctl(mib, 3, buffer, sizeof buffer);
-	memcpy(&one, buffer + KI_STRUCTSIZE, sizeof one);
-	size = (size_t)one;
-	if (size < KI_TID + sizeof one || size > 4096)
-		return;
-	for (size_t at = 0; at + size <= len; at += size)
-		see_thread(buffer + at);
-}
-
 /* ---- network interfaces: net/if_mib.h ---- */
 
 static void look_at_interfaces(int baseline)
@@ -164,6 +108,5 @@ void list_look(int baseline)
 	kernel_look(baseline);
 	if (list_wanted() == PROTO_FILES)
 		return;
-	look_at_threads(baseline);
 	look_at_interfaces(baseline);
 }

@@ -9,13 +9,14 @@
 
 static bool was_put_in_order(const struct run *r)
 {
-	size_t loaded = 0;
+	size_t loaded = 0, ours = 0;
 
 	for (size_t i = 0; i < r->ncalls; i++) {
 		const struct call *c = &r->calls[i];
 
 		if (!c->returned || c->signal)
 			return false;
+		ours += !c->supporting;
 		if (c->supporting || c->error)
 			continue;
 		if (c->kind == CALL_LOAD)
@@ -23,7 +24,8 @@ static bool was_put_in_order(const struct run *r)
 		if (c->kind == CALL_UNLOAD && loaded)
 			loaded--;
 	}
-	return r->ncalls && !loaded;
+	/* Without one of ours, there was no baseline either. */
+	return ours && !loaded;
 }
 
 bool judge_is_of_survey(const struct run *r, const struct crash *c)
