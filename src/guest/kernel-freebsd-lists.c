@@ -111,6 +111,9 @@ static void see_oid(uint64_t at, const struct oid *o)
 		!list_knows(PROTO_SYSCTL, oid_key(key, o->parent, &above)))
 		return;
 	oid_name(at, name, sizeof name);
+	/* What jails may be allowed is never taken back (prison_add_allow in kern/kern_jail.c). */
+	if (list_begins(name, "security.jail."))
+		return;
 	list_see((o->kind & OID_TYPE) == OID_NODE ? PROTO_OTHERS : PROTO_FILES, PROTO_SYSCTL, name,
 		"", 1);
 }
