@@ -187,15 +187,25 @@ char *list_text(char *to, size_t len, const char *const *parts)
 	return to;
 }
 
-char *list_number(char to[24], uint64_t n)
+static char *digits_of(char to[24], uint64_t n, unsigned base)
 {
 	char *p = to + 23;
 
 	*p = 0;
 	do
-		*--p = (char)('0' + n % 10);
-	while (n /= 10);
+		*--p = "0123456789abcdef"[n % base];
+	while (n /= base);
 	return p;
+}
+
+char *list_number(char to[24], uint64_t n)
+{
+	return digits_of(to, n, 10);
+}
+
+char *list_hex(char to[24], uint64_t n)
+{
+	return digits_of(to, n, 16);
 }
 
 int list_same(const char *a, const char *b)

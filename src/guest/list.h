@@ -45,6 +45,8 @@ char *list_text(char *to, size_t len, const char *const *parts);
 #define LIST_TEXT(to, ...) list_text(to, sizeof to, (const char *const[]){__VA_ARGS__, 0})
 /* `n` in decimal digits. */
 char *list_number(char to[24], uint64_t n);
+/* … and in hexadecimal ones. */
+char *list_hex(char to[24], uint64_t n);
 int list_same(const char *a, const char *b);
 int list_begins(const char *text, const char *with);
 

@@ -35,6 +35,10 @@ struct crash {
 int crash_find_linux(const struct record *log, size_t n, size_t from, struct crash *c);
 void crash_free(struct crash *c);
 
+/* Whether it is only what came of looking for leftovers: the agent read a list whose entry's memory is gone
+ * (PROTO_DEADLY), and judge_leftovers tells of that. */
+bool judge_is_of_survey(const struct run *r, size_t first, size_t last);
+
 /* Explains a load or unload that Linux refused, from its errno and what it logged during the call
  * (records `from` to `to`). Adds one finding or more. */
 void judge_refusal_linux(

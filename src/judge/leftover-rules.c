@@ -163,13 +163,15 @@ char *leftover_words(const struct run *r, const struct thing *t)
 	case PROTO_EVENTHANDLER:
 		return xasprintf("an event handler for '%s'", name);
 	case PROTO_TIMER:
-		return xasprintf("a callout that is armed%s%s", *name ? ": " : "", name);
+		return xstrdup(!strcmp(name, "variable")
+				? "an armed callout, which is a variable of the module"
+				: "an armed callout");
 	case PROTO_MEMORY:
 		return xasprintf("%llu bytes in %llu allocation%s of malloc type '%s'",
 			(unsigned long long)t->bytes, (unsigned long long)t->count,
 			t->count == 1 ? "" : "s", name);
 	case PROTO_ZONE:
-		return xasprintf("UMA zone '%s'%s", name, t->count ? ", with items" : "");
+		return xasprintf("UMA zone '%s'", name);
 	default:
 		return xstrdup(name);
 	}

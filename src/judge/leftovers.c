@@ -18,8 +18,8 @@
 static unsigned rank(enum proto_kind kind)
 {
 	static const enum proto_kind order[] = {PROTO_DEADLY, PROTO_NETDEV, PROTO_DEVICE,
-		PROTO_NODE, PROTO_FILESYSTEM, PROTO_IRQ, PROTO_REGION, PROTO_THREAD, PROTO_DEBUGFS,
-		PROTO_PROC, PROTO_SYSCTL, PROTO_SYSFS};
+		PROTO_NODE, PROTO_ZONE, PROTO_FILESYSTEM, PROTO_IRQ, PROTO_REGION, PROTO_THREAD,
+		PROTO_DEBUGFS, PROTO_PROC, PROTO_SYSCTL, PROTO_SYSFS};
 	unsigned i = 0;
 
 	while (i < sizeof order / sizeof *order && order[i] != kind)
@@ -42,7 +42,10 @@ static bool is_of_a_device(enum proto_kind kind)
 /* What the thing itself is called: the last part of a path, the last word of a name. */
 static const char *own_name(const struct thing *t)
 {
-	const char *cut = strrchr(t->name, has_path(t->kind) ? '/' : ' ');
+	const char *cut = strrchr(t->name,
+		*t->name != '/' && t->kind == PROTO_SYSCTL ? '.'
+			: has_path(t->kind)		   ? '/'
+							   : ' ');
 
 	if (t->kind == PROTO_DEVICE && !strncmp(t->name, "char ", 5))
 		cut = strchr(t->name + 5, ' ');
@@ -68,7 +71,20 @@ static bool is_below(const char *path, const char *top)
 {
 	size_t len = strlen(top);
 
-	return !strncmp(path, top, len) && path[len] == '/';
+	return !strncmp(path, top, len) && (path[len] == '/' || (path[len] == '.' && *path != '/'));
+}
+
+/* A UMA zone has nodes of its own below vm.uma, where what is neither letter nor digit in its name is a '_'. */
+static bool is_of_zone(const struct thing *t, const struct thing *zone)
+{
+	const char *name = t->name + strlen("vm.uma."), *z = zone->name;
+
+	if (t->kind != PROTO_SYSCTL || zone->kind != PROTO_ZONE ||
+		strncmp(t->name, "vm.uma.", strlen("vm.uma.")))
+		return false;
+	while (*z && (*name == *z || (*name == '_' && !isalnum((unsigned char)*z))))
+		name++, z++;
+	return !*z;
 }
 
 /* Whether reading that list is deadly because of a thing like `t`. */
@@ -92,10 +108,14 @@ static bool belong_together(const struct thing *a, const struct thing *b)
 	if (has_path(a->kind) && has_path(b->kind) &&
 		(is_below(a->name, b->name) || is_below(b->name, a->name)))
 		return true;
+	if (is_of_zone(a, b) || is_of_zone(b, a))
+		return true;
 	if (a->kind == PROTO_NETDEV || b->kind == PROTO_NETDEV)
 		return !strcmp(own_name(a), own_name(b));
 	if (is_of_a_device(a->kind) && is_of_a_device(b->kind))
 		return same_stem(own_name(a), own_name(b));
+	if (a->site || b->site)
+		return a->kind == b->kind && a->site == b->site;
 	return a->kind == b->kind && same_stem(own_name(a), own_name(b));
 }
 
@@ -173,8 +193,9 @@ static char *list_of(const struct run *r, const struct things *all, const size_t
 	return buf_take(&out);
 }
 
+/* `others`: there are leftovers that are more than memory. */
 static void add(const struct run *r, const struct things *all, const size_t *of, size_t number,
-	struct findings *out)
+	bool others, struct findings *out)
 {
 	const struct thing *first = leader(all, of, number);
 	const struct leftover_rule *rule = leftover_rule(r, first);
@@ -182,20 +203,29 @@ static void add(const struct run *r, const struct things *all, const size_t *of,
 	const char *advice;
 	struct finding *f;
 	struct code_place place = {0};
+	bool placed;
 	char *message;
 
 	if (!rule)
 		return;
+	placed = first->site && r->code && code_address(r->code, first->site, false, &place);
 	if (first->kind == PROTO_DEADLY)
 		message = xasprintf(
 			"%s, but left %s%sbehind: the kernel crashed while %s was read, because an entry "
 			"is left there whose memory went with the module",
 			when, *list ? list : "something", *list ? " " : " ", first->name);
 	else
-		message = xasprintf("%s, but left behind: %s", when, list);
+		message = xasprintf("%s, but left behind: %s%s%s", when, list,
+			placed && place.function ? ", which calls " : "",
+			placed && place.function ? place.function : "");
 	advice = r->os == TARGET_FREEBSD ? rule->freebsd_advice : rule->linux_advice;
-	f = finding_add(out, rule->rule, SEVERITY_ERROR, CLASS_LEAK, message, xstrdup(advice));
-	if (first->site && r->code && code_address(r->code, first->site, false, &place)) {
+	if (first->kind == PROTO_MEMORY && others)
+		f = finding_add(out, rule->rule, SEVERITY_NOTE, CLASS_PASS, message,
+			xstrdup("Probably it belongs to what else was left behind."));
+	else
+		f = finding_add(
+			out, rule->rule, SEVERITY_ERROR, CLASS_LEAK, message, xstrdup(advice));
+	if (placed) {
 		f->file = place.file ? xstrdup(place.file) : NULL;
 		f->line = place.line;
 		f->function = place.function ? xstrdup(place.function) : NULL;
@@ -206,8 +236,11 @@ static void add(const struct run *r, const struct things *all, const size_t *of,
 void judge_leftovers(const struct run *r, struct findings *out)
 {
 	AUTO_FREE size_t *of = group(&r->left);
+	bool others = false;
 
 	for (size_t i = 0; i < r->left.n; i++)
+		others = others || r->left.items[i].kind != PROTO_MEMORY;
+	for (size_t i = 0; i < r->left.n; i++)
 		if (of[i] == i)
-			add(r, &r->left, of, i, out);
+			add(r, &r->left, of, i, others, out);
 }

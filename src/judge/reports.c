@@ -26,6 +26,11 @@ bool judge_reports(const struct run *r, struct findings *out)
 		AUTO_FREE char *during = judge_when(r, at->call, at->after);
 		struct finding *f;
 
+		if (judge_is_of_survey(r, p.first, p.last)) {
+			from = p.last + 1;
+			report_free(&p);
+			continue;
+		}
 		f = finding_add(out, p.rule, fatal ? SEVERITY_NOTE : p.severity, p.class,
 			xasprintf("%s%s, %s", fatal ? "a consequence, probably: " : "", p.title,
 				during),
