@@ -276,7 +276,7 @@ static void try_variable(
 
 		if (!waiter)
 			continue;
-		buf_addf(out, "lock %s %s [%s]", kinds[i].name, a->name, a->module);
+		buf_addf(out, "lock %s [%s] (%s)", a->name, a->module, kinds[i].name);
 		if (kinds[i].owner >= 0)
 			add_owner(k, word_in(bytes, kinds[i].owner) & ~7ull, waiter, tasks, out);
 		buf_adds(out, "\n");
@@ -301,8 +301,8 @@ static void tell_spin_lock(struct stuck *k, const struct stuck_sample *s, size_t
 		at += sizeof word)
 		found = addresses_find(&k->addresses, word, false);
 	if (found && found->module)
-		buf_addf(out, "lock %s %s [%s]\n", rw ? "rwlock" : "spin lock", found->name,
-			found->module);
+		buf_addf(out, "lock %s [%s] (%s)\n", found->name, found->module,
+			rw ? "rwlock" : "spin lock");
 }
 
 void stuck_locks_linux(struct stuck *k, const char *tasks, struct buf *out)

@@ -63,8 +63,9 @@ static bool ask(struct trial *t, struct machine *m, enum proto_type type, const 
 
 /* ---- from outside ---- */
 
-static void take_sample(struct machine *m, struct stuck_sample *s, struct error *err)
+static void take_sample(struct stuck *k, struct stuck_sample *s, struct error *err)
 {
+	struct machine *m = k->m;
 	int n;
 
 	if (machine_freeze(m, err))
@@ -79,21 +80,21 @@ static void take_sample(struct machine *m, struct stuck_sample *s, struct error 
 
 		if (c->user || c->halted)
 			continue;
-		if (STACK_BOUNDARY - sp % STACK_BOUNDARY < len)
+		if (k->t->run.os == TARGET_LINUX && STACK_BOUNDARY - sp % STACK_BOUNDARY < len)
 			len = STACK_BOUNDARY - sp % STACK_BOUNDARY;
 		s->stacks[i].at = sp;
 		s->stacks[i].len = machine_peek(m, c->index, sp, s->stacks[i].bytes, len);
 	}
 }
 
-static void take_samples(struct machine *m, struct stuck *k)
+static void take_samples(struct stuck *k)
 {
 	struct error err;
 
 	for (size_t i = 0; i < STUCK_SAMPLES; i++) {
-		take_sample(m, &k->samples[i], &err);
+		take_sample(k, &k->samples[i], &err);
 		k->nsamples = i + 1;
-		machine_thaw(m, &err);
+		machine_thaw(k->m, &err);
 		nanosleep(&(struct timespec){.tv_nsec = SAMPLE_US * 1000}, NULL);
 	}
 }
@@ -349,7 +350,7 @@ void stuck_look(struct trial *t, const struct trial_options *o, struct machine *
 
 	k->t = t;
 	k->m = m;
-	take_samples(m, k);
+	take_samples(k);
 	k->cpu = seeing_cpu(k);
 	deaf = deaf_cpus(k);
 	if (deaf < k->samples[0].n && !machine_without_ring(m)) {
