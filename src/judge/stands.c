@@ -6,6 +6,7 @@
  */
 #include "judge/stands.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,14 @@ static void drop_frames(struct stand *s)
 	s->nframes = 0;
 }
 
+static bool is_name(const char *text, const char *end)
+{
+	for (; text < end; text++)
+		if (!isalnum((unsigned char)*text) && !strchr("_.$", *text))
+			return false;
+	return true;
+}
+
 /* "name+0x12[/0x40][ [module]]", or the name alone, up to `end` becomes a frame; false when it is no such thing. */
 static bool take_frame(const char *text, const char *end, bool other, struct stand *s)
 {
@@ -42,7 +51,7 @@ static bool take_frame(const char *text, const char *end, bool other, struct sta
 	if (!plus)
 		plus = end;
 	if (plus == text || s->nframes >= FRAMES_MAX || (plus < end && !starts(plus, "+0x")) ||
-		memchr(text, ' ', (size_t)(plus - text)))
+		!is_name(text, plus))
 		return false;
 	f = ARRAY_ADD(s->frames, s->nframes);
 	f->function = xstrndup(text, (size_t)(plus - text));
@@ -217,7 +226,7 @@ void stands_parse(const char *text, struct stands *out)
 			current = NULL;
 		} else if (current && starts(line, "  ~ ")) {
 			take_frame(line + 4, end, true, current);
-		} else if (current) {
+		} else if (current && starts(line, "  ")) {
 			take_frame(line, end, false, current);
 		}
 	}

@@ -205,7 +205,8 @@ static const struct kind {
 };
 
 #define LOCK_BYTES 48
-#define TASK_BYTES 12288 /* of struct task_struct, in which the name stands */
+#define TASK_BYTES 8192 /* of struct task_struct, in which the name stands */
+#define TASK_NAME  16	/* TASK_COMM_LEN */
 #define KERNEL_LOW 0xffff800000000000ull
 
 static uint64_t word_in(const uint8_t *bytes, int at)
@@ -235,31 +236,53 @@ static uint64_t waiter_of(
 	return task;
 }
 
-/* Adds the one of the tasks told of whose name stands in the struct task_struct. */
+/* The heading "task 43 (init)" of a task with the name at `bytes`, from `tasks` on; its length in `*len`. NULL
+ * when there is none. */
+static const char *task_named(const char *tasks, const uint8_t *bytes, size_t *len)
+{
+	for (const char *line = tasks; (line = strstr(line, "task ")); line++) {
+		const char *open = line + strcspn(line, "(\n");
+		size_t n = *open ? strcspn(open + 1, ")\n") : 0;
+
+		if (*open != '(' || open[1 + n] != ')' || n < 2 || n >= TASK_NAME ||
+			(line > tasks && line[-1] != '\n') || memcmp(open + 1, bytes, n) ||
+			bytes[n])
+			continue;
+		*len = (size_t)(open + n + 2 - line);
+		return line;
+	}
+	return NULL;
+}
+
+/* Where in a struct task_struct its name stands changes from kernel to kernel: it is where both tasks have the
+ * name of one that was told of. */
 static void add_owner(
 	const struct stuck *k, uint64_t owner, uint64_t waiter, const char *tasks, struct buf *out)
 {
-	AUTO_FREE uint8_t *task = NULL;
-	size_t len;
+	AUTO_FREE uint8_t *has = xcalloc(2, TASK_BYTES);
+	uint8_t *waits = has + TASK_BYTES;
+	size_t n, m, len;
 
 	if (owner == waiter) {
 		buf_adds(out, ": held by itself");
 		return;
 	}
-	task = xcalloc(1, TASK_BYTES);
-	len = machine_peek(k->m, k->cpu, owner, task, TASK_BYTES);
-	for (const char *line = tasks; (line = strstr(line, "task ")); line++) {
-		const char *open = line + strcspn(line, "(\n"),
-			   *close = line + strcspn(line, ")\n");
-		char name[17] = "";
+	n = machine_peek(k->m, k->cpu, owner, has, TASK_BYTES);
+	m = machine_peek(k->m, k->cpu, waiter, waits, TASK_BYTES);
+	n = n < m ? n : m;
+	for (size_t at = 0; at + TASK_NAME <= n; at += 8) {
+		const char *task;
 
-		if (*open != '(' || *close != ')' || (line > tasks && line[-1] != '\n') ||
-			close - open < 3 || close - open > 16)
+		if (!task_named(tasks, waits + at, &len))
 			continue;
-		memcpy(name, open + 1, (size_t)(close - open - 1));
-		if (!memmem(task, len, name, strlen(name) + 1))
+		task = task_named(tasks, has + at, &len);
+		/* The caller is the one that waits, more likely than not. */
+		if (task && strstr(task, ", caller\n") &&
+			strstr(task, ", caller\n") < strchr(task, '\n'))
+			task = task_named(strchr(task, '\n') + 1, has + at, &len);
+		if (!task)
 			continue;
-		buf_addf(out, ": held by %.*s", (int)(close + 1 - line), line);
+		buf_addf(out, ": held by %.*s", (int)len, task);
 		return;
 	}
 }
@@ -307,14 +330,20 @@ static void tell_spin_lock(struct stuck *k, const struct stuck_sample *s, size_t
 
 void stuck_locks_linux(struct stuck *k, const char *tasks, struct buf *out)
 {
+	uint64_t last = 0;
 	size_t n = 0;
 
 	for (size_t i = 0; i < k->samples[0].n; i++)
 		if (!k->samples[0].cpus[i].user && !k->samples[0].cpus[i].halted)
 			tell_spin_lock(k, &k->samples[0], i, out);
-	for (size_t i = 0; i < k->addresses.n && n < VARIABLES_MAX; i++)
-		if (k->addresses.items[i].module && !k->addresses.items[i].code) {
-			try_variable(k, &k->addresses.items[i], tasks, out);
-			n++;
-		}
+	for (size_t i = 0; i < k->addresses.n && n < VARIABLES_MAX; i++) {
+		const struct address *a = &k->addresses.items[i];
+
+		/* What begins with underscores is mostly a mark of the linker's at a variable's address. */
+		if (!a->module || a->code || a->at == last || !strncmp(a->name, "__st", 4))
+			continue;
+		try_variable(k, a, tasks, out);
+		last = a->at;
+		n++;
+	}
 }
