@@ -88,7 +88,8 @@ static void tell_task(const char *dir, const char *tid, int is_worker, stuck_say
 	if (!state)
 		return;
 	slurp(dir, "/stack", stack, sizeof stack);
-	if (!is_worker && *state != 'D' && !has_module(stack))
+	/* One that runs has no chain here, but a name. */
+	if (!is_worker && *state != 'D' && *state != 'R' && !has_module(stack))
 		return;
 	slurp(dir, "/wchan", wchan, sizeof wchan);
 	state[1] = 0;

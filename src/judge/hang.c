@@ -172,6 +172,16 @@ static const struct stand *find_lead(const struct stands *all)
 	return lead ? lead : caller && caller->nframes ? caller : NULL;
 }
 
+/* Anybody in the module: a caller that only waits for that one is called from the module by a jump, and has no
+ * frame of it. */
+static const struct stand *find_other(const struct stands *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (in_module(&all->items[i]))
+			return &all->items[i];
+	return NULL;
+}
+
 /* Whether a processor is in the module's own code now and then, not always in what that called. */
 static bool is_ever_in_module(const struct stand *s)
 {
@@ -277,11 +287,20 @@ static char *others(const struct stands *all, const struct stand *lead)
 	return buf_take(&out);
 }
 
+/* The lock of the kind that is waited for ("a mutex"), or NULL. */
+static const struct stand_lock *lock_of(const struct stands *all, const char *kind)
+{
+	for (size_t i = 0; i < all->nlocks; i++)
+		if (strstr(kind, all->locks[i].kind))
+			return &all->locks[i];
+	return NULL;
+}
+
 /* "the mutex my_lock, which it holds itself: it was taken twice" */
 static void add_lock(
 	const struct stands *all, const struct stand *lead, const char *kind, struct buf *out)
 {
-	const struct stand_lock *l = all->nlocks ? &all->locks[0] : NULL;
+	const struct stand_lock *l = lock_of(all, kind);
 	bool alone = true;
 
 	for (size_t i = 0; i < all->n; i++)
@@ -306,6 +325,18 @@ static void add_lock(
 			"taken twice, or never released");
 }
 
+/* "the completion done that nobody completes" */
+static void add_awaited(const struct stands *all, const char *what, struct buf *out)
+{
+	const struct stand_lock *l = lock_of(all, what);
+	const char *kind = l ? strstr(what, l->kind) : NULL;
+
+	if (!l)
+		buf_adds(out, what);
+	else
+		buf_addf(out, "the %s %s%s", l->kind, l->name, kind + strlen(l->kind));
+}
+
 static struct finding *add_finding(const struct run *r, const struct stands *all,
 	const struct stand *lead, struct findings *out)
 {
@@ -319,7 +350,7 @@ static struct finding *add_finding(const struct run *r, const struct stands *all
 	bool spins = lead && lead->cpu;
 
 	buf_addf(&message, "%s", what);
-	if (!lead || !function) {
+	if (!lead || (!function && wait < 0)) {
 		buf_addf(&message, " within %g s", r->timeout_ms / 1000.0);
 		advice = "Look for a loop that does not end, a lock that is not released or a wait "
 			 "that nobody ends; --timeout gives it longer.";
@@ -328,7 +359,8 @@ static struct finding *add_finding(const struct run *r, const struct stands *all
 		rule = "lock-wait";
 		buf_adds(&message, ": it waits for ever for ");
 		add_lock(all, lead, waits[wait].what, &message);
-		buf_addf(&message, ", in %s", function);
+		if (function)
+			buf_addf(&message, ", in %s", function);
 		advice = "Every path out of a function must release what it took, errors included; "
 			 "a lock that is held must not be taken again.";
 	} else if (spins) {
@@ -338,7 +370,10 @@ static struct finding *add_finding(const struct run *r, const struct stands *all
 		advice = "Give the loop a condition that must come true, or a limit of time.";
 	} else if (wait >= 0) {
 		rule = "sleeps-forever";
-		buf_addf(&message, ": it waits for %s, in %s", waits[wait].what, function);
+		buf_addf(&message, ": it waits for ");
+		add_awaited(all, waits[wait].what, &message);
+		if (function)
+			buf_addf(&message, ", in %s", function);
 		if (lead->waits && r->os == TARGET_FREEBSD)
 			buf_addf(&message, " (\"%s\")", lead->waits);
 		advice = waits[wait].advice
@@ -355,7 +390,7 @@ static struct finding *add_finding(const struct run *r, const struct stands *all
 
 void judge_hang(const struct run *r, struct findings *out)
 {
-	const struct stand *lead;
+	const struct stand *lead, *place;
 	struct code_place p = {0};
 	struct stands all;
 	struct finding *f;
@@ -363,18 +398,19 @@ void judge_hang(const struct run *r, struct findings *out)
 	stands_parse(r->stuck ? r->stuck : "", &all);
 	lead = find_lead(&all);
 	f = add_finding(r, &all, lead, out);
+	place = lead && !in_module(lead) ? find_other(&all) : lead;
 	if (r->stuck && *r->stuck) {
 		f->excerpt = xstrdup(r->stuck);
 		f->trace = trace_of(r, &all, lead);
 	}
-	if (lead && in_module(lead)) {
-		size_t at = module_frame(lead);
-		const struct stand_frame *frame = &lead->frames[at];
+	if (place && in_module(place)) {
+		size_t at = module_frame(place);
+		const struct stand_frame *frame = &place->frames[at];
 
 		f->function = xstrdup(frame->function);
 		if (r->code &&
 			code_function(r->code, frame->module, frame->function, frame->offset,
-				at > 0 || !lead->cpu, &p)) {
+				at > 0 || !place->cpu, &p)) {
 			if (p.file) {
 				f->file = xstrdup(p.file);
 				f->line = p.line;

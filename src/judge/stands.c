@@ -6,6 +6,7 @@
  */
 #include "judge/stands.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,14 @@ static void drop_frames(struct stand *s)
 	s->nframes = 0;
 }
 
+static bool is_name(const char *text, const char *end)
+{
+	for (; text < end; text++)
+		if (!isalnum((unsigned char)*text) && !strchr("_.$", *text))
+			return false;
+	return true;
+}
+
 /* "name+0x12[/0x40][ [module]]", or the name alone, up to `end` becomes a frame; false when it is no such thing. */
 static bool take_frame(const char *text, const char *end, bool other, struct stand *s)
 {
@@ -42,7 +51,7 @@ static bool take_frame(const char *text, const char *end, bool other, struct sta
 	if (!plus)
 		plus = end;
 	if (plus == text || s->nframes >= FRAMES_MAX || (plus < end && !starts(plus, "+0x")) ||
-		memchr(text, ' ', (size_t)(plus - text)))
+		!is_name(text, plus))
 		return false;
 	f = ARRAY_ADD(s->frames, s->nframes);
 	f->function = xstrndup(text, (size_t)(plus - text));
@@ -112,18 +121,23 @@ static struct stand *take_task(struct stands *all, const char *line, const char 
 	return s;
 }
 
-/* "lock mutex my_lock [spin]: held by task 43 (init)" */
+/* "lock my_lock [spin] (mutex): held by task 43 (init)" */
 static void take_lock(struct stands *all, const char *line, const char *end)
 {
-	const char *kind = line + 5, *space = memchr(kind, ' ', (size_t)(end - kind));
-	const char *held = memmem(line, (size_t)(end - line), ": held by ", 10);
+	const char *held = memmem(line, (size_t)(end - line), ": held by ", 10), *open, *close;
 	struct stand_lock *l;
 
-	if (!space || (held && held < space) || all->nlocks >= FRAMES_MAX)
+	close = memrchr(line, ')', (size_t)((held ? held : end) - line));
+	open = close ? memrchr(line, '(', (size_t)(close - line)) : NULL;
+	if (!open || open - line < 7 || open[-1] != ' ' || close == open + 1 ||
+		all->nlocks >= FRAMES_MAX)
 		return;
 	l = ARRAY_ADD(all->locks, all->nlocks);
-	l->kind = xstrndup(kind, (size_t)(space - kind));
-	l->name = xstrndup(space + 1, (size_t)((held ? held : end) - space - 1));
+	l->kind = xstrndup(open + 1, (size_t)(close - open - 1));
+	l->name = xstrndup(line + 5, (size_t)(open - 1 - line - 5));
+	/* Whose module it is in is plain. */
+	if (strstr(l->name, " ["))
+		*strstr(l->name, " [") = 0;
 	if (held)
 		l->owner = xstrndup(held + 10, (size_t)(end - held - 10));
 }
@@ -212,7 +226,7 @@ void stands_parse(const char *text, struct stands *out)
 			current = NULL;
 		} else if (current && starts(line, "  ~ ")) {
 			take_frame(line + 4, end, true, current);
-		} else if (current) {
+		} else if (current && starts(line, "  ")) {
 			take_frame(line, end, false, current);
 		}
 	}

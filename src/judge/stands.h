@@ -35,8 +35,8 @@ struct stand {
 
 struct stand_lock {
 	char *kind;  /* "mutex" */
-	char *name;  /* "my_lock [lock]" */
-	char *owner; /* "task 43 (init)", "nobody", …; or NULL: not known */
+	char *name;  /* "my_lock" */
+	char *owner; /* "task 43 (init)", "itself": who waits; or NULL: not known */
 };
 
 struct stands {

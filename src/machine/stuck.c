@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define ASK_MS 5000
+#define PAGE   4096
 
 static int ask(
 	struct machine *m, const char *command, const char *arguments, int fd, struct error *err)
@@ -128,20 +129,40 @@ fail:
 	return false;
 }
 
-size_t machine_peek(struct machine *m, unsigned cpu, uint64_t address, void *to, size_t len)
+static size_t peek(struct machine *m, unsigned cpu, uint64_t address, void *to, size_t len)
 {
 	AUTO_FREE char *arguments = NULL;
 	struct error err;
 	ssize_t n;
 
-	if (!len || !have_window(m))
-		return 0;
 	/* The address is a signed number there, and the kernel's half of them negative. */
 	arguments = xasprintf("{\"val\":%lld,\"size\":%zu,\"cpu-index\":%u,"
 			      "\"filename\":\"/proc/self/fd/%d\"}",
 		(long long)address, len, cpu, m->window_there);
-	/* Refused: a page of it is not there; what stands before it has been written. */
+	/* Refused: a page of it is not there. */
 	(void)ask(m, "memsave", arguments, -1, &err);
 	n = pread(m->window, to, len, 0);
 	return n > 0 ? (size_t)n : 0;
+}
+
+size_t machine_peek(struct machine *m, unsigned cpu, uint64_t address, void *to, size_t len)
+{
+	size_t have;
+
+	if (!len || !have_window(m))
+		return 0;
+	have = peek(m, cpu, address, to, len);
+	/* memsave writes whole pieces of 1 KiB only: what stands before the page that is not there is asked
+	 * for page by page. */
+	while (have < len) {
+		uint64_t at = address + have;
+		size_t left = len - have, page = PAGE - at % PAGE;
+		size_t n, part = left < page ? left : page;
+
+		n = peek(m, cpu, at, (char *)to + have, part);
+		have += n;
+		if (n < part)
+			break;
+	}
+	return have;
 }

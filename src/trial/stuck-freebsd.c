@@ -15,9 +15,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KERNEL_MAX ((size_t)256 << 20)
-#define FILES_MAX  200
-#define KERNEL_LOW 0xffff800000000000ull
+#define KERNEL_MAX  ((size_t)256 << 20)
+#define FILES_MAX   200
+#define THREADS_MAX 2000
+#define LOCK_REACH  768 /* bytes of stack, from the top, in which a lock's address is looked for */
+#define KERNEL_LOW  0xffff800000000000ull
 
 /* struct linker_file */
 enum { LF_NEXT = 24, LF_FILENAME = 40, LF_ADDRESS = 64, LF_SIZE = 80 };
@@ -126,6 +128,20 @@ struct thread {
 	bool caller;
 };
 
+struct threads {
+	struct thread *items;
+	size_t n;
+};
+
+/* "task 18 (init/thread)" */
+static void add_name(const struct thread *t, struct buf *out)
+{
+	buf_addf(out, "task %u (%s", t->pid, t->comm);
+	if (strcmp(t->comm, t->name) && *t->name)
+		buf_addf(out, "/%s", t->name);
+	buf_adds(out, ")");
+}
+
 static void take_field(const char **at, const char *end, char *to, size_t room)
 {
 	size_t n = 0;
@@ -162,11 +178,125 @@ static bool parse_thread(const char *line, const char *end, struct thread *t)
 	return true;
 }
 
-/* A thread that does not run: its frames, from where it was switched away. */
-static void thread_frames(struct stuck *k, const struct thread *t, struct buf *out)
+/* ---- locks ---- */
+
+/* sys/sys/_lock.h, struct lock_object; behind it comes the word that says who has it. */
+enum { LO_NAME = 0, LO_FLAGS = 8, LO_SIZE = 24, LOCK_SIZE = 32 };
+#define LO_INITIALIZED	0x10000u
+#define LO_CLASS(flags) ((flags) >> 24 & 15)
+#define OWNER_MASK	(~(uint64_t)31)
+
+/* Their order in lock_classes (sys/kern/subr_lock.c), and what waits for them begins with. */
+static const struct lock_class {
+	const char *kind, *waits;
+	bool shared; /* the word's first bit: it is held by readers */
+} classes[] = {
+	{"spin mutex", "_mtx_lock_spin", false},
+	{"mutex", "__mtx_lock", false},
+	{"sx lock", "_sx_", true},
+	{"rm lock", "_rm_", false},
+	{"rm lock", "_rm_", false},
+	{"rw lock", "__rw_", true},
+	{"lockmgr lock", "lockmgr_", true},
+};
+
+struct lock {
+	char name[64];
+	const struct lock_class *class;
+	uint64_t owner; /* a struct thread, or 0 */
+};
+
+static bool peek_lock(const struct stuck *k, uint64_t at, struct lock *l)
+{
+	uint8_t bytes[LOCK_SIZE];
+	uint64_t word;
+	uint32_t flags;
+
+	if (at < KERNEL_LOW || at % 8 ||
+		machine_peek(k->m, k->cpu, at, bytes, sizeof bytes) != sizeof bytes)
+		return false;
+	memcpy(&flags, bytes + LO_FLAGS, sizeof flags);
+	if (!(flags & LO_INITIALIZED) || LO_CLASS(flags) >= sizeof classes / sizeof *classes ||
+		!peek_text(k, word_in(bytes, LO_NAME), l->name, sizeof l->name))
+		return false;
+	l->class = &classes[LO_CLASS(flags)];
+	word = word_in(bytes, LO_SIZE);
+	l->owner = l->class->shared && (word & 1) ? 0 : word & OWNER_MASK;
+	return true;
+}
+
+/* The lock that the word is the address of, or of whose word that says who has it. Name and class must be
+ * those that are waited for. */
+static bool is_wanted(
+	const struct stuck *k, uint64_t word, const char *name, const char *frames, struct lock *l)
+{
+	for (int i = 0; i < 2; i++)
+		if (peek_lock(k, word - (i ? LO_SIZE : 0), l) &&
+			!strncmp(l->name, name, strlen(name)) && strstr(frames, l->class->waits) &&
+			(*name || l->owner))
+			return true;
+	return false;
+}
+
+static void tell_lock(
+	const struct lock *l, uint64_t self, const struct threads *all, struct buf *out)
+{
+	buf_addf(out, "lock %s (%s)", l->name, l->class->kind);
+	if (l->owner && l->owner == self)
+		buf_adds(out, ": held by itself");
+	for (size_t i = 0; i < all->n && l->owner && l->owner != self; i++)
+		if (all->items[i].thread == l->owner) {
+			buf_adds(out, ": held by ");
+			add_name(&all->items[i], out);
+			break;
+		}
+	buf_adds(out, "\n");
+}
+
+/* Looks for the lock in the first words of the stack of somebody who waits. `name`: what it begins with. */
+static bool find_lock(struct stuck *k, const struct stuck_stack *s, const char *name,
+	const char *frames, struct lock *l)
+{
+	uint64_t word;
+
+	for (uint64_t at = s->at; at < s->at + LOCK_REACH && stuck_word(s, at, &word); at += 8)
+		if (is_wanted(k, word, name, frames, l))
+			return true;
+	return false;
+}
+
+/* A processor that waits for a lock whose owner runs. */
+static void tell_spinning(struct stuck *k, const struct stuck_sample *s, size_t i,
+	const struct threads *all, struct buf *out)
+{
+	const struct cpu_state *c = &s->cpus[i];
+	AUTO_BUF struct buf frames = {0};
+	uint64_t self = 0;
+	bool found = false;
+	struct lock l;
+
+	stuck_add_frame(k, &frames, "", c->rip, false);
+	stuck_follow_frames(k, &s->stacks[i], c->regs[REG_RBP], &frames);
+	if (!frames.data || !strstr(frames.data, " ["))
+		return;
+	*strstr(frames.data, " [") = 0;
+	stuck_peek_word(k, c->gs, &self); /* struct pcpu: pc_curthread comes first */
+	for (size_t n = 0; n < all->n; n++)
+		if (all->items[n].cpu == (int)c->index)
+			self = all->items[n].thread;
+	for (int r = 0; r < STUCK_REGS && !found; r++)
+		found = is_wanted(k, c->regs[r], "", frames.data, &l);
+	if (found || find_lock(k, &s->stacks[i], "", frames.data, &l))
+		tell_lock(&l, self, all, out);
+}
+
+/* A thread that does not run: its frames, from where it was switched away; and the lock that it waits for. */
+static void thread_frames(struct stuck *k, const struct thread *t, const struct threads *all,
+	struct buf *out, struct buf *locks)
 {
 	struct stuck_stack *s = xcalloc(1, sizeof *s);
 	uint8_t pcb[PCB_SIZE];
+	struct lock l;
 
 	if (t->pcb >= KERNEL_LOW &&
 		machine_peek(k->m, k->cpu, t->pcb, pcb, sizeof pcb) == sizeof pcb) {
@@ -175,6 +305,9 @@ static void thread_frames(struct stuck *k, const struct thread *t, struct buf *o
 		stuck_add_frame(k, out, "", word_in(pcb, PCB_RIP), true);
 		stuck_follow_frames(k, s, word_in(pcb, PCB_RBP), out);
 	}
+	/* An sx lock has its waiters sleep: its name is then the message. */
+	if (t->caller && out->data && find_lock(k, s, *t->lock ? t->lock : t->wmesg, out->data, &l))
+		tell_lock(&l, t->thread, all, locks);
 	free(s);
 }
 
@@ -191,23 +324,34 @@ static const char *state_name(const struct thread *t)
 
 void stuck_tell_freebsd(struct stuck *k, const char *told, struct buf *out)
 {
+	AUTO_BUF struct buf locks = {0};
+	struct threads all = {0};
+
 	for (const char *line = told, *end; line && *line; line = *end ? end + 1 : end) {
-		AUTO_BUF struct buf frames = {0};
 		struct thread t;
 
 		end = strchrnul(line, '\n');
-		if (!parse_thread(line, end, &t))
-			continue;
-		if (t.cpu < 0)
-			thread_frames(k, &t, &frames);
-		if (!t.caller && (!frames.data || !strstr(frames.data, " [")))
-			continue;
-		buf_addf(out, "task %u (%s", t.pid, t.comm);
-		if (strcmp(t.comm, t.name) && *t.name)
-			buf_addf(out, "/%s", t.name);
-		buf_addf(out, "): %s, %s", state_name(&t), *t.wmesg ? t.wmesg : "-");
-		if (*t.lock)
-			buf_addf(out, ", lock %s", t.lock);
-		buf_addf(out, "%s\n%s", t.caller ? ", caller" : "", frames.data ? frames.data : "");
+		if (all.n < THREADS_MAX && parse_thread(line, end, &t))
+			*ARRAY_ADD(all.items, all.n) = t;
 	}
+	for (size_t i = 0; i < all.n; i++) {
+		const struct thread *t = &all.items[i];
+		AUTO_BUF struct buf frames = {0};
+
+		if (t->cpu < 0)
+			thread_frames(k, t, &all, &frames, &locks);
+		if (!t->caller && (!frames.data || !strstr(frames.data, " [")))
+			continue;
+		add_name(t, out);
+		buf_addf(out, ": %s, %s", state_name(t), *t->wmesg ? t->wmesg : "-");
+		if (*t->lock)
+			buf_addf(out, ", lock %s", t->lock);
+		buf_addf(
+			out, "%s\n%s", t->caller ? ", caller" : "", frames.data ? frames.data : "");
+	}
+	for (size_t i = 0; i < k->samples[0].n; i++)
+		if (!k->samples[0].cpus[i].user && !k->samples[0].cpus[i].halted)
+			tell_spinning(k, &k->samples[0], i, &all, &locks);
+	buf_addf(out, "%s", locks.data ? locks.data : "");
+	free(all.items);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Where a module lies in a Linux machine that cannot be asked. Its code is laid out section by section, from
- * the start of a page, what ".init" begins with apart from the rest (kernel/module/main.c, layout_sections),
- * somewhere in the modules' area. A processor that hangs in it has its addresses in the
- * instruction pointer and on its stack: from there, pages are looked at backwards until the code is ours.
+ * the start of a page, what ".init" begins with apart from the rest (kernel/module/main.c, layout_sections).
+ * The kernel's list of modules leads to its struct module, and in that stand, at places that change from
+ * kernel to kernel, the addresses of its parts: of all that could be one, the one whose code is most
+ * like ours is it. The kernel itself changes code when it loads it, so it is never all the same.
  */
 #include "trial/stuck-own.h"
 
@@ -11,11 +12,14 @@
 #include <libelf.h>
 #include <string.h>
 
-#define AREA_FIRST 0xffffffff90000000ull /* behind the kernel's image */
-#define AREA_LAST  0xffffffffff000000ull
-#define PAGE	   4096u
-#define PROBE	   256u /* bytes of code that are compared */
-#define BACK_MOST  (1u << 20)
+#define AREA_FIRST    0xffffffff90000000ull /* behind the kernel's image */
+#define AREA_LAST     0xffffffffff000000ull
+#define PAGE	      4096u
+#define PROBE	      256u /* bytes of code that are compared */
+#define LIKE_LEAST    30   /* percent */
+#define MODULES_MAX   500
+#define VARIABLES_MAX 5000
+#define MODULE_BYTES  1024 /* of struct module, in which the addresses stand */
 
 /* One of a module's two parts. */
 struct part {
@@ -77,62 +81,68 @@ static void mark_changed(Elf *e, Elf_Scn *section, bool changed[PROBE])
 	}
 }
 
-/* Looks for the part around the address; it is there when most of its first bytes are the same. */
-static bool find_part(const struct stuck *k, Elf *e, struct part *p, uint64_t address)
+/* How much of the part's first bytes are at `at`, in percent. */
+static unsigned likeness(const struct stuck *k, Elf *e, const struct part *p, uint64_t at)
 {
 	Elf_Data *data = p->first ? elf_getdata(p->first, NULL) : NULL;
 	bool changed[PROBE] = {false};
-	uint64_t base = address / PAGE * PAGE;
 	size_t len = data ? data->d_size : 0;
+	const uint8_t *ours = data ? data->d_buf : NULL;
+	unsigned same = 0, compared = 0;
+	uint8_t there[PROBE];
 
-	if (!len || !data->d_buf)
-		return false;
+	if (!len || !ours)
+		return 0;
 	len = len < PROBE ? len : PROBE;
 	mark_changed(e, p->first, changed);
-	for (uint64_t back = 0; back < p->size + PAGE && back < BACK_MOST; back += PAGE) {
-		const uint8_t *ours = data->d_buf;
-		uint8_t there[PROBE];
-		size_t same = 0, compared = 0;
+	if (machine_peek(k->m, k->cpu, at, there, len) != len)
+		return 0;
+	for (size_t i = 0; i < len; i++) {
+		compared += !changed[i];
+		same += !changed[i] && ours[i] == there[i];
+	}
+	return compared ? same * 100 / compared : 0;
+}
 
-		if (machine_peek(k->m, k->cpu, base - back, there, len) != len)
-			return false;
-		for (size_t i = 0; i < len; i++) {
-			compared += !changed[i];
-			same += !changed[i] && ours[i] == there[i];
-		}
-		/* Alternatives and the like were put in, too. */
-		if (compared >= 4 && same * 10 >= compared * 7) {
-			p->at = base - back;
-			return true;
+/* The address of the struct module with that name, or 0. */
+static uint64_t find_module(const struct stuck *k, const char *wanted)
+{
+	const struct address *list = addresses_named(&k->addresses, "modules", NULL);
+	uint64_t at;
+
+	if (!list || !stuck_peek_word(k, list->at, &at))
+		return 0;
+	for (int i = 0; i < MODULES_MAX && at != list->at; i++) {
+		char name[56];
+
+		if (machine_peek(k->m, k->cpu, at + 16, name, sizeof name) != sizeof name)
+			return 0;
+		if (!strncmp(name, wanted, sizeof name))
+			return at - 8;
+		if (!stuck_peek_word(k, at, &at))
+			return 0;
+	}
+	return 0;
+}
+
+static void find_parts(const struct stuck *k, Elf *e, const char *name, struct part parts[2])
+{
+	uint64_t module = find_module(k, name), words[MODULE_BYTES / 8];
+	unsigned best[2] = {LIKE_LEAST - 1, LIKE_LEAST - 1};
+	size_t n = module ? machine_peek(k->m, k->cpu, module, words, sizeof words) : 0;
+
+	for (size_t i = 0; i < n / 8; i++) {
+		if (words[i] < AREA_FIRST || words[i] >= AREA_LAST || words[i] % PAGE)
+			continue;
+		for (int p = 0; p < 2; p++) {
+			unsigned like = likeness(k, e, &parts[p], words[i]);
+
+			if (like <= best[p])
+				continue;
+			best[p] = like;
+			parts[p].at = words[i];
 		}
 	}
-	return false;
-}
-
-static bool in_area(uint64_t address)
-{
-	return address >= AREA_FIRST && address < AREA_LAST;
-}
-
-static void try_address(const struct stuck *k, Elf *e, struct part parts[2], uint64_t address)
-{
-	for (int i = 0; i < 2 && in_area(address); i++)
-		if (!parts[i].at && parts[i].first)
-			find_part(k, e, &parts[i], address);
-}
-
-static void find_parts(const struct stuck *k, Elf *e, struct part parts[2])
-{
-	for (size_t n = 0; n < k->nsamples; n++)
-		for (size_t i = 0; i < k->samples[n].n; i++) {
-			const struct stuck_stack *s = &k->samples[n].stacks[i];
-			uint64_t word;
-
-			try_address(k, e, parts, k->samples[n].cpus[i].rip);
-			for (uint64_t at = s->at; n == 0 && stuck_word(s, at, &word);
-				at += sizeof word)
-				try_address(k, e, parts, word);
-		}
 }
 
 static void place(struct stuck *k, const struct module_file *file)
@@ -147,7 +157,7 @@ static void place(struct stuck *k, const struct module_file *file)
 	if (e && !elf_getshdrnum(e, &n) && n && n < 65536) {
 		bases = xcalloc(n, sizeof *bases);
 		lay_out(e, parts, bases, n);
-		find_parts(k, e, parts);
+		find_parts(k, e, file->name, parts);
 		for (size_t i = 0; i < n; i++) {
 			Elf_Scn *scn = elf_getscn(e, i);
 			GElf_Shdr head;
@@ -174,4 +184,166 @@ void stuck_place_linux(struct stuck *k)
 {
 	for (size_t i = k->t->nsupporting; i < k->t->modules.n; i++)
 		place(k, &k->t->modules.items[i]);
+}
+
+/* ---- locks ---- */
+
+/*
+ * A lock for which somebody waits has a list of who does, and its first entry, which lies on that task's
+ * stack, points back. Without lock debugging these are the places of things (include/linux/mutex.h,
+ * rwsem.h, semaphore.h, completion.h and the waiters in kernel/locking).
+ */
+static const struct kind {
+	const char *name;
+	int list, owner; /* bytes into the lock; owner -1: it has none */
+	int task;	 /* … from a waiter's list entry to its task */
+} kinds[] = {
+	{"mutex", 16, 0, 16},
+	{"read-write semaphore", 24, 8, 16},
+	{"semaphore", 8, -1, 16},
+	{"completion", 16, -1, -8},
+};
+
+#define LOCK_BYTES 48
+#define TASK_BYTES 8192 /* of struct task_struct, in which the name stands */
+#define TASK_NAME  16	/* TASK_COMM_LEN */
+#define KERNEL_LOW 0xffff800000000000ull
+
+static uint64_t word_in(const uint8_t *bytes, int at)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes + at, sizeof word);
+	return word;
+}
+
+/* The task that waits first, if the bytes at `at` are such a lock; else 0. */
+static uint64_t waiter_of(
+	const struct stuck *k, const struct kind *kind, uint64_t at, const uint8_t *bytes)
+{
+	uint64_t list = at + (uint64_t)kind->list, first = word_in(bytes, kind->list), back, task;
+
+	if (first < KERNEL_LOW || first == list || word_in(bytes, kind->list + 8) < KERNEL_LOW ||
+		!stuck_peek_word(k, first + 8, &back) || back != list ||
+		!stuck_peek_word(k, first + (uint64_t)(int64_t)kind->task, &task) ||
+		task < KERNEL_LOW)
+		return 0;
+	if (kind->owner >= 0 && word_in(bytes, kind->owner) < KERNEL_LOW)
+		return 0;
+	/* A completion's first word is a count that is 0, a semaphore's its inner lock. */
+	if (kind->owner < 0 && (uint32_t)word_in(bytes, 0))
+		return 0;
+	return task;
+}
+
+/* The heading "task 43 (init)" of a task with the name at `bytes`, from `tasks` on; its length in `*len`. NULL
+ * when there is none. */
+static const char *task_named(const char *tasks, const uint8_t *bytes, size_t *len)
+{
+	for (const char *line = tasks; (line = strstr(line, "task ")); line++) {
+		const char *open = line + strcspn(line, "(\n");
+		size_t n = *open ? strcspn(open + 1, ")\n") : 0;
+
+		if (*open != '(' || open[1 + n] != ')' || n < 2 || n >= TASK_NAME ||
+			(line > tasks && line[-1] != '\n') || memcmp(open + 1, bytes, n) ||
+			bytes[n])
+			continue;
+		*len = (size_t)(open + n + 2 - line);
+		return line;
+	}
+	return NULL;
+}
+
+/* Where in a struct task_struct its name stands changes from kernel to kernel: it is where both tasks have the
+ * name of one that was told of. */
+static void add_owner(
+	const struct stuck *k, uint64_t owner, uint64_t waiter, const char *tasks, struct buf *out)
+{
+	AUTO_FREE uint8_t *has = xcalloc(2, TASK_BYTES);
+	uint8_t *waits = has + TASK_BYTES;
+	size_t n, m, len;
+
+	if (owner == waiter) {
+		buf_adds(out, ": held by itself");
+		return;
+	}
+	n = machine_peek(k->m, k->cpu, owner, has, TASK_BYTES);
+	m = machine_peek(k->m, k->cpu, waiter, waits, TASK_BYTES);
+	n = n < m ? n : m;
+	for (size_t at = 0; at + TASK_NAME <= n; at += 8) {
+		const char *task;
+
+		if (!task_named(tasks, waits + at, &len))
+			continue;
+		task = task_named(tasks, has + at, &len);
+		/* The caller is the one that waits, more likely than not. */
+		if (task && strstr(task, ", caller\n") &&
+			strstr(task, ", caller\n") < strchr(task, '\n'))
+			task = task_named(strchr(task, '\n') + 1, has + at, &len);
+		if (!task)
+			continue;
+		buf_addf(out, ": held by %.*s", (int)len, task);
+		return;
+	}
+}
+
+static void try_variable(
+	const struct stuck *k, const struct address *a, const char *tasks, struct buf *out)
+{
+	uint8_t bytes[LOCK_BYTES];
+
+	if (machine_peek(k->m, k->cpu, a->at, bytes, sizeof bytes) != sizeof bytes)
+		return;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		uint64_t waiter = waiter_of(k, &kinds[i], a->at, bytes);
+
+		if (!waiter)
+			continue;
+		buf_addf(out, "lock %s [%s] (%s)", a->name, a->module, kinds[i].name);
+		if (kinds[i].owner >= 0)
+			add_owner(k, word_in(bytes, kinds[i].owner) & ~7ull, waiter, tasks, out);
+		buf_adds(out, "\n");
+		return;
+	}
+}
+
+/* A processor that spins has the lock's address in a register, or on top of its stack. */
+static void tell_spin_lock(struct stuck *k, const struct stuck_sample *s, size_t i, struct buf *out)
+{
+	const struct cpu_state *c = &s->cpus[i];
+	const struct address *in = addresses_find(&k->addresses, c->rip, true), *found = NULL;
+	bool rw = in && (strstr(in->name, "read_lock") || strstr(in->name, "write_lock"));
+	uint64_t word;
+
+	if (!in || in->module || (!rw && !strstr(in->name, "spin_lock")))
+		return;
+	for (int r = 0; r < STUCK_REGS && !found; r++)
+		found = addresses_find(&k->addresses, c->regs[(REG_RDI + r) % STUCK_REGS], false);
+	for (uint64_t at = c->regs[REG_RSP]; (!found || !found->module) &&
+		at < c->regs[REG_RSP] + 128 && stuck_word(&s->stacks[i], at, &word);
+		at += sizeof word)
+		found = addresses_find(&k->addresses, word, false);
+	if (found && found->module)
+		buf_addf(out, "lock %s [%s] (%s)\n", found->name, found->module,
+			rw ? "rwlock" : "spin lock");
+}
+
+void stuck_locks_linux(struct stuck *k, const char *tasks, struct buf *out)
+{
+	uint64_t last = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < k->samples[0].n; i++)
+		if (!k->samples[0].cpus[i].user && !k->samples[0].cpus[i].halted)
+			tell_spin_lock(k, &k->samples[0], i, out);
+	for (size_t i = 0; i < k->addresses.n && n < VARIABLES_MAX; i++) {
+		const struct address *a = &k->addresses.items[i];
+
+		/* What begins with underscores is mostly a mark of the linker's at a variable's address. */
+		if (!a->module || a->code || a->at == last || !strncmp(a->name, "__st", 4))
+			continue;
+		try_variable(k, a, tasks, out);
+		last = a->at;
+		n++;
+	}
 }

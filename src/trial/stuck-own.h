@@ -45,6 +45,9 @@ void stuck_follow_frames(
 
 /* Finds out where the trial's modules lie, by their code, and adds their symbols. */
 void stuck_place_linux(struct stuck *k);
+/* Tells of the modules' variables that are locks for which somebody waits. `tasks` is what has been told of
+ * the tasks. */
+void stuck_locks_linux(struct stuck *k, const char *tasks, struct buf *out);
 
 /* The kernel's symbols and the modules'. */
 void stuck_learn_freebsd(struct stuck *k);

@@ -21,6 +21,7 @@
 
 #define SAMPLE_US      20000
 #define ASK_MS	       5000
+#define DOUBT_MS       1500 /* when it is doubtful whether anybody will answer */
 #define KALLSYMS_MAX   ((size_t)64 << 20)
 #define TOLD_MAX       ((size_t)1 << 20) /* bytes of what the watcher says */
 #define FRAMES	       40
@@ -30,9 +31,9 @@
 /* Asks the watcher and waits for its answer: DATA goes to `data`, log records that come meanwhile to `log`, or
  * to the run when that is NULL. Whether it answered. */
 static bool ask(struct trial *t, struct machine *m, enum proto_type type, const char *what,
-	size_t data_max, struct buf *data, struct buf *log)
+	size_t data_max, int timeout_ms, struct buf *data, struct buf *log)
 {
-	int64_t deadline = clock_us() + (int64_t)ASK_MS * 1000;
+	int64_t deadline = clock_us() + (int64_t)timeout_ms * 1000;
 	size_t call = t->run.ncalls ? t->run.ncalls - 1 : 0;
 	struct message msg;
 	struct error err;
@@ -62,8 +63,9 @@ static bool ask(struct trial *t, struct machine *m, enum proto_type type, const 
 
 /* ---- from outside ---- */
 
-static void take_sample(struct machine *m, struct stuck_sample *s, struct error *err)
+static void take_sample(struct stuck *k, struct stuck_sample *s, struct error *err)
 {
+	struct machine *m = k->m;
 	int n;
 
 	if (machine_freeze(m, err))
@@ -78,21 +80,21 @@ static void take_sample(struct machine *m, struct stuck_sample *s, struct error 
 
 		if (c->user || c->halted)
 			continue;
-		if (STACK_BOUNDARY - sp % STACK_BOUNDARY < len)
+		if (k->t->run.os == TARGET_LINUX && STACK_BOUNDARY - sp % STACK_BOUNDARY < len)
 			len = STACK_BOUNDARY - sp % STACK_BOUNDARY;
 		s->stacks[i].at = sp;
 		s->stacks[i].len = machine_peek(m, c->index, sp, s->stacks[i].bytes, len);
 	}
 }
 
-static void take_samples(struct machine *m, struct stuck *k)
+static void take_samples(struct stuck *k)
 {
 	struct error err;
 
 	for (size_t i = 0; i < STUCK_SAMPLES; i++) {
-		take_sample(m, &k->samples[i], &err);
+		take_sample(k, &k->samples[i], &err);
 		k->nsamples = i + 1;
-		machine_thaw(m, &err);
+		machine_thaw(k->m, &err);
 		nanosleep(&(struct timespec){.tv_nsec = SAMPLE_US * 1000}, NULL);
 	}
 }
@@ -230,7 +232,7 @@ static void ask_twin(struct stuck *k, const struct trial_options *o)
 	other.run.os = k->t->run.os;
 	if (load_twin(k->t, o, &twin, &err))
 		return;
-	if (ask(&other, twin, PROTO_READ, "/proc/kallsyms", KALLSYMS_MAX, &text, NULL))
+	if (ask(&other, twin, PROTO_READ, "/proc/kallsyms", KALLSYMS_MAX, ASK_MS, &text, NULL))
 		addresses_add_kallsyms(&k->addresses, text.data, text.len);
 	machine_close(twin);
 	run_free(&other.run);
@@ -240,7 +242,8 @@ static void learn_linux(struct stuck *k, const struct trial_options *o, bool ans
 {
 	AUTO_BUF struct buf text = {0};
 
-	if (answers && ask(k->t, k->m, PROTO_READ, "/proc/kallsyms", KALLSYMS_MAX, &text, NULL)) {
+	if (answers &&
+		ask(k->t, k->m, PROTO_READ, "/proc/kallsyms", KALLSYMS_MAX, ASK_MS, &text, NULL)) {
 		addresses_add_kallsyms(&k->addresses, text.data, text.len);
 		return;
 	}
@@ -250,14 +253,20 @@ static void learn_linux(struct stuck *k, const struct trial_options *o, bool ans
 
 /* ---- */
 
-/* Whether nobody in the machine could answer: every processor has kept its interrupts off. */
-static bool all_deaf(const struct stuck *k)
+/* How many processors have had their interrupts off all the time. With all of them so, nobody in the machine can
+ * answer; with one, it may be the one to which the line's interrupt goes. */
+static size_t deaf_cpus(const struct stuck *k)
 {
-	for (size_t n = 0; n < k->nsamples; n++)
-		for (size_t i = 0; i < k->samples[n].n; i++)
-			if (k->samples[n].cpus[i].interrupts)
-				return false;
-	return k->nsamples && k->samples[0].n;
+	size_t deaf = 0;
+
+	for (size_t i = 0; i < k->samples[0].n; i++) {
+		bool hears = false;
+
+		for (size_t n = 0; n < k->nsamples; n++)
+			hears = hears || i >= k->samples[n].n || k->samples[n].cpus[i].interrupts;
+		deaf += !hears;
+	}
+	return deaf;
 }
 
 /* A processor through whose eyes kernel memory is read. */
@@ -337,14 +346,16 @@ void stuck_look(struct trial *t, const struct trial_options *o, struct machine *
 	AUTO_BUF struct buf told = {0}, log = {0};
 	struct buf out = {0};
 	bool answers = false;
+	size_t deaf;
 
 	k->t = t;
 	k->m = m;
-	take_samples(m, k);
+	take_samples(k);
 	k->cpu = seeing_cpu(k);
-	if (!all_deaf(k) && !machine_without_ring(m)) {
-		answers = ask(t, m, PROTO_SYNC, NULL, 0, &told, NULL);
-		answers = answers && ask(t, m, PROTO_STUCK, NULL, TOLD_MAX, &told, &log);
+	deaf = deaf_cpus(k);
+	if (deaf < k->samples[0].n && !machine_without_ring(m)) {
+		answers = ask(t, m, PROTO_SYNC, NULL, 0, deaf ? DOUBT_MS : ASK_MS, &told, NULL);
+		answers = answers && ask(t, m, PROTO_STUCK, NULL, TOLD_MAX, ASK_MS, &told, &log);
 	}
 	if (t->run.os == TARGET_LINUX)
 		learn_linux(k, o, answers);
@@ -352,9 +363,10 @@ void stuck_look(struct trial *t, const struct trial_options *o, struct machine *
 		stuck_learn_freebsd(k);
 	for (size_t i = 0; i < k->samples[0].n; i++)
 		tell_cpu(k, i, &out);
-	if (t->run.os == TARGET_LINUX)
+	if (t->run.os == TARGET_LINUX) {
 		add_tasks(k, &told, &out);
-	else
+		stuck_locks_linux(k, out.data ? out.data : "", &out);
+	} else
 		stuck_tell_freebsd(k, told.data, &out);
 	add_log(log.data ? log.data : "", &out);
 	free(t->run.stuck);

@@ -11,12 +11,14 @@
  *	  ~ spin_init+0x14 [spin]
  *	task 43 (init): D, wait_for_completion, caller
  *	  wait_for_completion+0x92
- *	lock mutex my_lock [spin]: held by task 43 (init)
+ *	lock my_lock [spin] (mutex): held by task 43 (init)
  *	log: NMI backtrace for cpu 1
  *
  * A processor is "idle", in a "user" program or in the "kernel"; "~" is where it was at another moment. Behind
  * a task's state comes what it waits for ("-": not told), then "lock NAME" when that is a lock with a
- * name, and "caller" when it is the one that makes the call. "log:" is what the kernel itself said.
+ * name, and "caller" when it is the one that makes the call. A frame without an offset is a function that the
+ * next one called. A lock is one that somebody waits for; "held by itself": by who waits. "log:" is what the
+ * kernel itself said.
  */
 #include "machine/machine.h"
 #include "trial/trial.h"
