@@ -64,6 +64,8 @@ void target_free(struct target *t)
 	free(t->modules);
 	free(t->symbols);
 	free(t->added);
+	free(t->append);
+	free(t->options);
 	free(t->note);
 	*t = (struct target){0};
 }
@@ -332,6 +334,9 @@ static void fill_staged(struct target_addition *a)
 		.modules = moved(t->modules, a->final, a->staging),
 		.symbols = moved(t->symbols, a->final, a->staging),
 		.added = xstrdup(t->added),
+		.append = t->append ? xstrdup(t->append) : NULL,
+		.options = t->options ? xstrdup(t->options) : NULL,
+		.memory_mib = t->memory_mib,
 		.note = t->note ? xstrdup(t->note) : NULL,
 	};
 }
@@ -375,6 +380,20 @@ static int begin(struct target_addition *a, const char *name, const struct targe
 	a->target.symbols = xasprintf("%s/symbols", a->final);
 	fill_staged(a);
 	return 0;
+}
+
+int target_check_source(const char *name, const struct target_source *source, struct error *err)
+{
+	const struct target_provider *p = provider_of(name);
+
+	if (!p)
+		return unknown_provider(name, err);
+	if (!p->takes_source && (source->sets || source->mirror || source->kernel))
+		return error_set(err, EINVAL,
+			"%s is not made of such files: only freebsd targets have --sets, --mirror and "
+			"--kernel",
+			name);
+	return p->check_source ? p->check_source(spec_of(name), source, err) : 0;
 }
 
 bool target_takes_source(const char *name)
