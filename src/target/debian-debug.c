@@ -33,8 +33,8 @@
 /* Of what make says, so much is kept for the error's sentence. */
 #define LOG_MAX	   (256 << 10)
 #define CONFIG_MAX (4u << 20)
-/* Of the sources that are compiled, bookworm's: 6.1. */
-#define COMPILED_BYTES 38000000
+/* Of the sources that are compiled, bookworm's: 6.1 (1307 files). */
+#define COMPILED_BYTES 42300000
 /* KASAN keeps a byte for eight, and what was freed for a while. */
 #define MEMORY_MIB 512
 

@@ -94,8 +94,6 @@ char *target_flat_name(const char *name);
 /* 0 if the target `name` (a full name) can be made with `source`, -EINVAL with the sentence set if what it
  * says is not for that one, or something is missing. */
 int target_check_source(const char *name, const struct target_source *source, struct error *err);
-/* Whether the provider of `name` can be told where to take things from. */
-bool target_takes_source(const char *name);
 /* Makes the target `name` (a full name) in a scratch directory, of what is found at `source` (NULL:
  * where its provider looks by itself). Refuses (-EEXIST) one that is registered already and (-ENOSPC) a disk that is too full; waits for another process that is
  * adding the same one. `progress` may be NULL. On 0, `*out` is to be given to target_add_keep or
