@@ -81,35 +81,36 @@ struct step {
 	void *arg;
 };
 
-/* "  CC      kernel/fork.o": counts the source of it. */
-static bool count_object(struct step *s, const char *line, size_t len)
+long long debian_compiled_bytes(const char *source, const char *line)
 {
 	static const char *const ends[] = {"c", "S"};
 	const char *object;
 	struct stat st;
+	size_t len;
 
-	if (len < 12 || strncmp(line, "  ", 2) || line[2] < 'A' || line[2] > 'Z')
-		return false;
+	if (strncmp(line, "  ", 2) || line[2] < 'A' || line[2] > 'Z')
+		return -1;
 	object = line + 2 + strcspn(line + 2, " ");
 	object += strspn(object, " ");
 	len = strlen(object);
 	for (size_t i = 0; i < 2 && len > 2 && !strcmp(object + len - 2, ".o"); i++) {
 		AUTO_FREE char *path =
-			xasprintf("%s" SOURCE "/%.*s%s", s->root, (int)len - 1, object, ends[i]);
+			xasprintf("%s/%.*s%s", source, (int)len - 1, object, ends[i]);
 
-		if (stat(path, &st))
-			continue;
-		s->done += (unsigned long long)st.st_size;
-		break;
+		if (!stat(path, &st))
+			return (long long)st.st_size;
 	}
-	return true;
+	return 0;
 }
 
 static void on_line(void *arg, const char *line, size_t len)
 {
 	struct step *s = arg;
+	AUTO_FREE char *source = xasprintf("%s" SOURCE, s->root);
+	long long bytes = debian_compiled_bytes(source, line);
 
-	if (count_object(s, line, len)) {
+	if (bytes >= 0) {
+		s->done += (unsigned long long)bytes;
 		/* The total is an estimate: no suite's kernel is quite like another's. */
 		if (s->total && s->done > s->total)
 			s->done = s->total;
@@ -192,7 +193,6 @@ static int unpack(struct step *s, struct error *err)
 		"*/drivers/gpu/*.[ch]", "*/drivers/net/*.c", "*/drivers/media/*.c",
 		"*/drivers/staging/*.[ch]", "*/drivers/infiniband/*.[ch]", "*/drivers/scsi/*.c",
 		"*/sound/*.c", NULL};
-	/* Of a driver's folder these are in every kernel that has a network. */
 	AUTO_FREE char *archive = find_one(s->root, "/usr/src/linux-source-*.tar.xz");
 	AUTO_FREE char *source = xasprintf("%s" SOURCE, s->root);
 	AUTO_STRV struct strv argv = {0};

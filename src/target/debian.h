@@ -30,6 +30,10 @@ int debian_can_be(const char *suite, const char *flavour, struct error *err);
 int debian_compile(const char *spec, const char *staging, const char *final, struct target *t,
 	target_progress_fn *progress, void *arg, struct error *err);
 
+/* The bytes of the file in the directory `source` that Kbuild says with `line` it compiles
+ * ("  CC      kernel/fork.o"); 0 for another thing that it makes, -1 for a line that is no such. */
+long long debian_compiled_bytes(const char *source, const char *line);
+
 /* The configuration for `flavour`, as Kconfig reads it (a line "CONFIG_NAME=value" each). */
 void debian_config(const char *flavour, struct buf *out);
 /* What is lost of the flavour with the configuration that Kconfig made of it (`text`, its .config):
