@@ -255,17 +255,30 @@ static int bsdmake_mount(
 
 /* ---- the command ---- */
 
-static void add_environment(struct sandbox *s, const char *dir)
+/* " -DINVARIANTS -DMAXCPU=64": what opt_global.h would say, were it that kernel's. */
+static void add_options(const char *options, struct buf *flags)
 {
+	while (options && *options) {
+		size_t len = strcspn(options, " ");
+
+		buf_addf(flags, "%s-D%.*s", flags->len ? " " : "", (int)len, options);
+		options += len + strspn(options + len, " ");
+	}
+}
+
+static void add_environment(struct sandbox *s, const char *dir, const struct target *t)
+{
+	AUTO_BUF struct buf flags = {0};
+
 	sandbox_setenv(s, "PATH", BSD_PATH);
 	sandbox_setenv(s, "TMPDIR", BSD_RECORDS); /* where make leaves its scripts */
 	/* Without it the module is stripped of its line numbers; with it they go into NAME.ko.debug. */
 	sandbox_setenv(s, "DEBUG_FLAGS", "-g");
-	if (strcmp(s->inside, dir) && !strpbrk(dir, "'\"\\$#%\n\t=") && !strstr(dir, "  ")) {
-		AUTO_FREE char *map = xasprintf("'-ffile-prefix-map=%s=%s'", s->inside, dir);
-
-		sandbox_setenv(s, "CONF_CFLAGS", map);
-	}
+	if (strcmp(s->inside, dir) && !strpbrk(dir, "'\"\\$#%\n\t=") && !strstr(dir, "  "))
+		buf_addf(&flags, "'-ffile-prefix-map=%s=%s'", s->inside, dir);
+	add_options(t->options, &flags);
+	if (flags.len)
+		sandbox_setenv(s, "CONF_CFLAGS", flags.data);
 }
 
 /* "14.0-RELEASE" to 14. */
@@ -283,7 +296,7 @@ static void bsdmake_command(
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	(void)recipe;
-	add_environment(s, dir);
+	add_environment(s, dir, target);
 	strv_adds(argv, "bmake", "-m", SOURCES "/share/mk", NULL);
 	strv_addf(argv, "-j%ld", cpus > 0 ? cpus : 1);
 	/* All errors at once, where each make is, and the scripts left where they are. */
@@ -369,6 +382,8 @@ static void bsdmake_identity(const struct target *t, struct buf *to)
 
 		files_identity(to, path);
 	}
+	if (t->options)
+		buf_addf(to, "options %s\n", t->options);
 	/* The compiler is this machine's, and changes when it is upgraded. */
 	for (size_t i = 0; i < PROGRAMS_N; i++) {
 		AUTO_FREE char *path = path_program(programs[i].program);

@@ -35,8 +35,8 @@ static const char *reason(
 	t = target_of(all, e);
 	if (!t)
 		return "its target was removed";
-	if (!machine_key_is_current(
-		    t->os == TARGET_FREEBSD ? PROTO_FREEBSD : PROTO_LINUX, t->kernel, e->key))
+	if (!machine_key_is_current(t->os == TARGET_FREEBSD ? PROTO_FREEBSD : PROTO_LINUX,
+		    t->kernel, t->append, e->key))
 		return "its kernel, QEMU or kmodlab has changed";
 	return now - e->used >= days * 86400 ? "unused" : NULL;
 }

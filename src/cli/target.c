@@ -30,7 +30,9 @@ static const struct verb {
 	const char *arguments, *sentence, *more;
 } verbs[] = {
 	{"add", add_main, "NAME...", "make kernels ready to test against",
-		"\n      --sets DIR         take kernel.txz and src.txz of a FreeBSD release from this folder\n"
+		"\n      --kernel FILE      for freebsd:VERSION/LABEL: a kernel, or a kernel.txz, that was built of\n"
+		"                         the same sources with other options (INVARIANTS and WITNESS, say)\n"
+		"      --sets DIR         take kernel.txz and src.txz of a FreeBSD release from this folder\n"
 		"      --mirror URL       fetch them from below this URL instead of FreeBSD's own\n"
 		"                         https://download.freebsd.org/releases/amd64; file: will do\n\n"
 		"Each is fetched or found, booted once to see that it works here, and then kept.\n"
@@ -58,6 +60,8 @@ static void list_providers(FILE *out)
 	static const char *const examples[] = {
 		"debian:bookworm           Debian 12's cloud kernel: 120 MB to fetch, 380 MB on disk",
 		"debian:trixie/amd64       Debian 13's kernel for real machines",
+		"debian:bookworm/debug     Debian 12's, compiled to watch memory, locks and objects",
+		"debian:bookworm/race      Debian 12's, compiled to watch for data races",
 		"freebsd:14.0              FreeBSD 14.0's kernel: 290 MB to fetch, 660 MB on disk",
 		"tree:/home/me/linux       the kernel built there",
 		"host                      the kernel that runs here",
@@ -90,7 +94,7 @@ static void verb_help(const struct verb *v)
 {
 	printf("usage: kmodlab target %s%s%s%s\n\n%c%s.\n%s", v->name,
 		v->main == list_main		? " [--json]"
-			: v->main == add_main	? " [--sets DIR | --mirror URL]"
+			: v->main == add_main	? " [--kernel FILE] [--sets DIR | --mirror URL]"
 			: v->main == prune_main ? " [--days N]"
 						: "",
 		*v->arguments ? " " : "", v->arguments, v->sentence[0] - 'a' + 'A', v->sentence + 1,
@@ -116,6 +120,8 @@ static bool take_option(const struct verb *v, int c, struct choices *into)
 		into->json = true;
 	else if (c == 's' && v->main == add_main)
 		into->source.sets = optarg;
+	else if (c == 'k' && v->main == add_main)
+		into->source.kernel = optarg;
 	else if (c == 'm' && v->main == add_main)
 		into->source.mirror = optarg;
 	else if (c == 'd' && v->main == prune_main)
@@ -133,6 +139,7 @@ static int take_options(int argc, char **argv, const struct verb *v, struct choi
 		{"help", no_argument, NULL, 'h'},
 		{"json", no_argument, NULL, 'j'},
 		{"sets", required_argument, NULL, 's'},
+		{"kernel", required_argument, NULL, 'k'},
 		{"mirror", required_argument, NULL, 'm'},
 		{"days", required_argument, NULL, 'd'},
 		{NULL, 0, NULL, 0},
@@ -153,8 +160,9 @@ static int take_options(int argc, char **argv, const struct verb *v, struct choi
 	}
 	if (c == 'j')
 		return cli_fail(EXIT_USAGE, "--json is for kmodlab target list");
-	if (c == 's' || c == 'm')
-		return cli_fail(EXIT_USAGE, "--sets and --mirror are for kmodlab target add");
+	if (c == 's' || c == 'm' || c == 'k')
+		return cli_fail(
+			EXIT_USAGE, "--kernel, --sets and --mirror are for kmodlab target add");
 	if (c == 'd')
 		return cli_fail(EXIT_USAGE, "--days is for kmodlab target prune");
 	if (c != -1)
@@ -228,9 +236,8 @@ static int add_one(const char *typed, const struct target_source *source)
 	name = target_full_name(typed, &err);
 	if (!name)
 		return cli_fail(EXIT_USAGE, "%s", err.text);
-	if ((source->sets || source->mirror) && !target_takes_source(name))
-		return cli_fail(EXIT_USAGE,
-			"--sets and --mirror are for freebsd targets; %s is made without", name);
+	if (target_check_source(name, source, &err))
+		return cli_fail(EXIT_USAGE, "%s", err.text);
 	progress_start(&p, name);
 	r = make_and_keep(name, source, &p, &added, &err);
 	progress_end(&p);
@@ -296,6 +303,9 @@ static json_object *to_json(const struct target *t, bool is_first)
 	json_object_object_add(o, "build", json_object_new_string(t->build));
 	json_object_object_add(o, "modules", text_or_null(t->modules));
 	json_object_object_add(o, "symbols", text_or_null(t->symbols));
+	json_object_object_add(o, "append", text_or_null(t->append));
+	json_object_object_add(o, "options", text_or_null(t->options));
+	json_object_object_add(o, "memory_mib", json_object_new_int((int)t->memory_mib));
 	json_object_object_add(o, "note", text_or_null(t->note));
 	json_object_object_add(o, "file", json_object_new_string(file));
 	return o;
@@ -382,6 +392,12 @@ static void show_one(const struct target *t, bool is_first)
 	printf("modules  %s\n", t->modules ? t->modules : "-");
 	printf("symbols  %s\n", t->symbols ? t->symbols : "-");
 	printf("size     %.0f MB\n", (double)target_disk_bytes(t->name) / 1e6);
+	if (t->append)
+		printf("append   %s  (to the kernel's command line)\n", t->append);
+	if (t->options)
+		printf("options  %s\n", t->options);
+	if (t->memory_mib)
+		printf("memory   %u MiB at least\n", t->memory_mib);
 	printf("added    %s\n", t->added);
 	if (t->note)
 		printf("note     %s\n", t->note);

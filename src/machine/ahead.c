@@ -10,8 +10,8 @@ struct waiting {
 	struct machine
 		*machine; /* NULL: a free place, or one for a machine that is being started */
 	struct machine_options options;
-	char *kernel, *name; /* what the options point at */
-	bool taken;	     /* the place */
+	char *kernel, *append, *name; /* what the options point at */
+	bool taken;		      /* the place */
 };
 
 struct ahead {
@@ -33,6 +33,7 @@ struct ahead *ahead_new(unsigned most)
 static void vacate(struct waiting *w)
 {
 	free(w->kernel);
+	free(w->append);
 	free(w->name);
 	*w = (struct waiting){0};
 }
@@ -82,9 +83,11 @@ void ahead_start(struct ahead *a, const struct machine_options *o)
 	if (w) {
 		w->taken = true;
 		w->kernel = xstrdup(o->kernel);
+		w->append = o->append ? xstrdup(o->append) : NULL;
 		w->name = xstrdup(o->name);
 		w->options = *o;
 		w->options.kernel = w->kernel;
+		w->options.append = w->append;
 		w->options.name = w->name;
 	}
 	pthread_mutex_unlock(&a->lock);

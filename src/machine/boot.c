@@ -5,12 +5,12 @@
 
 #include <sys/stat.h>
 
-int boot_prepare(enum proto_os os, const char *kernel, const struct machine_file *files,
-	size_t nfiles, struct boot *out, struct error *err)
+int boot_prepare(enum proto_os os, const char *kernel, const char *append,
+	const struct machine_file *files, size_t nfiles, struct boot *out, struct error *err)
 {
 	*out = (struct boot){.kernel_fd = -1, .initrd_fd = -1};
 	return os == PROTO_FREEBSD ? boot_prepare_freebsd(kernel, files, nfiles, out, err)
-				   : boot_prepare_linux(kernel, files, nfiles, out, err);
+				   : boot_prepare_linux(kernel, append, files, nfiles, out, err);
 }
 
 const char *boot_option_rom(enum proto_os os)
@@ -18,7 +18,7 @@ const char *boot_option_rom(enum proto_os os)
 	return os == PROTO_FREEBSD ? "multiboot_dma.bin" : "linuxboot_dma.bin";
 }
 
-void boot_fingerprint(enum proto_os os, const char *kernel, struct buf *out)
+void boot_fingerprint(enum proto_os os, const char *kernel, const char *append, struct buf *out)
 {
 	struct stat st = {0};
 
@@ -28,12 +28,13 @@ void boot_fingerprint(enum proto_os os, const char *kernel, struct buf *out)
 	if (os == PROTO_FREEBSD)
 		boot_fingerprint_freebsd(out);
 	else
-		boot_fingerprint_linux(out);
+		boot_fingerprint_linux(append, out);
 }
 
 void boot_free(struct boot *b)
 {
 	free(b->kernel);
+	free(b->append);
 	close_fd(&b->kernel_fd);
 	close_fd(&b->initrd_fd);
 	*b = (struct boot){.kernel_fd = -1, .initrd_fd = -1};

@@ -301,7 +301,7 @@ static int boot_under(
 	__attribute__((cleanup(boot_free))) struct boot boot;
 	bool probing = accel == ACCEL_AUTO;
 	int r = boot_prepare(
-		o->os, o->kernel, o->files, o->without_ring ? o->nfiles : 0, &boot, err);
+		o->os, o->kernel, o->append, o->files, o->without_ring ? o->nfiles : 0, &boot, err);
 
 	if (r)
 		return r;
@@ -343,8 +343,10 @@ int machine_boot(const struct machine_options *o, struct machine **out, struct e
 
 bool machine_same_options(const struct machine_options *a, const struct machine_options *b)
 {
-	return a->os == b->os && !strcmp(a->kernel, b->kernel) && a->memory_mib == b->memory_mib &&
-		a->cpus == b->cpus && a->accel == b->accel && a->unwatched == b->unwatched;
+	return a->os == b->os && !strcmp(a->kernel, b->kernel) &&
+		!strcmp(a->append ? a->append : "", b->append ? b->append : "") &&
+		a->memory_mib == b->memory_mib && a->cpus == b->cpus && a->accel == b->accel &&
+		a->unwatched == b->unwatched;
 }
 
 const struct hello *machine_hello(const struct machine *m)

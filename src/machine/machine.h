@@ -19,7 +19,9 @@
 struct machine_options {
 	enum proto_os os;   /* what `kernel` is a kernel of */
 	const char *kernel; /* the image to boot */
-	const char *name;   /* what snapshots of it are filed under: the target's, flattened */
+	const char
+		*append;  /* for the kernel's command line, behind kmodlab's own (Linux); or NULL */
+	const char *name; /* what snapshots of it are filed under: the target's, flattened */
 	/* For a machine without a ring, where they cannot come in otherwise: put into it at /m. */
 	const struct machine_file *files;
 	size_t nfiles;
@@ -101,6 +103,7 @@ void machine_close(struct machine *m);
 void machine_key(const struct machine_options *o, enum accel accel, struct buf *out);
 /* Whether a snapshot with this key could still be continued by this QEMU and this program, if somebody
  * asked for a machine of its kind, with the kernel image as it is now. */
-bool machine_key_is_current(enum proto_os os, const char *kernel, const char *key);
+bool machine_key_is_current(
+	enum proto_os os, const char *kernel, const char *append, const char *key);
 
 #endif

@@ -36,16 +36,17 @@ void machine_key(const struct machine_options *o, enum accel accel, struct buf *
 		.option_rom = boot_option_rom(o->os)};
 
 	qemu_fingerprint(&s, out);
-	boot_fingerprint(o->os, o->kernel, out);
+	boot_fingerprint(o->os, o->kernel, o->append, out);
 	if (o->unwatched)
 		buf_adds(out, "unwatched\n");
 }
 
-bool machine_key_is_current(enum proto_os os, const char *kernel, const char *key)
+bool machine_key_is_current(
+	enum proto_os os, const char *kernel, const char *append, const char *key)
 {
 	AUTO_BUF struct buf boot = {0}, program = {0};
 
-	boot_fingerprint(os, kernel, &boot);
+	boot_fingerprint(os, kernel, append, &boot);
 	qemu_program_fingerprint(&program);
 	return strstr(key, boot.data) && strstr(key, program.data);
 }
@@ -140,7 +141,7 @@ static void drop_outdated(const struct machine_options *o)
 	snapshot_list(&list);
 	for (size_t i = 0; i < list.n; i++)
 		if (!strcmp(list.items[i].target, o->name) &&
-			!machine_key_is_current(o->os, o->kernel, list.items[i].key))
+			!machine_key_is_current(o->os, o->kernel, o->append, list.items[i].key))
 			snapshot_drop(list.items[i].dir);
 	snapshot_list_free(&list);
 }

@@ -17,6 +17,8 @@
 #define MOST_SYMBOLS  4000000
 #define MOST_SEGMENTS 128
 #define RELEASE_MAX   63
+/* GENERIC's is 4 KB. */
+#define CONFIG_MAX (256 << 10)
 
 struct image {
 	const unsigned char *bytes;
@@ -30,6 +32,7 @@ void freebsd_kernel_free(struct freebsd_kernel *k)
 {
 	free(k->release);
 	buf_free(&k->symbols);
+	buf_free(&k->config);
 	*k = (struct freebsd_kernel){0};
 }
 
@@ -208,6 +211,31 @@ static int read_symbols(const struct image *im, struct freebsd_kernel *k, struct
 	return 0;
 }
 
+/* What INCLUDE_CONFIG_FILE leaves in a section of its own, to be read with config -x. */
+static void read_config(const struct image *im, struct buf *out)
+{
+	Elf_Scn *section = NULL;
+	size_t names;
+
+	if (elf_getshdrstrndx(im->elf, &names))
+		return;
+	while ((section = elf_nextscn(im->elf, section))) {
+		GElf_Shdr header;
+		const char *name, *text;
+
+		if (!gelf_getshdr(section, &header) || header.sh_type != SHT_PROGBITS ||
+			header.sh_size > CONFIG_MAX ||
+			!in_file(im, header.sh_offset, header.sh_size))
+			continue;
+		name = elf_strptr(im->elf, names, header.sh_name);
+		if (!name || strcmp(name, "kern_conf") != 0)
+			continue;
+		text = (const char *)im->bytes + header.sh_offset;
+		buf_add(out, text, strnlen(text, header.sh_size));
+		return;
+	}
+}
+
 static int read_image(struct image *im, struct freebsd_kernel *k, struct error *err)
 {
 	const char *else_is = what_else(im);
@@ -224,6 +252,8 @@ static int read_image(struct image *im, struct freebsd_kernel *k, struct error *
 			"%s does not say which release of FreeBSD it is (in `osrelease`), and so is no "
 			"kernel of its",
 			im->path);
+	if (!r)
+		read_config(im, &k->config);
 	return r;
 }
 

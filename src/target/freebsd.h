@@ -47,6 +47,9 @@ struct freebsd_kernel {
 	char *release;	    /* "14.0-RELEASE", as uname -r in it says */
 	unsigned osreldate; /* its __FreeBSD_version (1400097); 0: it does not say */
 	struct buf symbols; /* the names of all its symbols, sorted, a line each */
+	struct buf
+		config; /* its configuration ("options\tINVARIANTS" and the like, a line each), as it
+			     * keeps it with INCLUDE_CONFIG_FILE; empty: it does not */
 };
 
 /* Reads the kernel's `bytes`, called `path` in errors. -EINVAL with the sentence set for what is not
@@ -54,5 +57,10 @@ struct freebsd_kernel {
 int freebsd_kernel_read(const void *bytes, size_t len, const char *path, struct freebsd_kernel *k,
 	struct error *err);
 void freebsd_kernel_free(struct freebsd_kernel *k);
+
+/* The options in `config` that `known` (the sources' sys/conf/options) says all files of a kernel are
+ * compiled with: "INVARIANTS MAXCPU=64", into `out`; nothing if there are none. Both are texts with a NUL
+ * behind. What is not a plain name or number is left out. */
+void freebsd_options(const char *config, const char *known, struct buf *out);
 
 #endif

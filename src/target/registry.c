@@ -20,6 +20,8 @@
 
 /* Most targets that one user may have: a bound against a directory gone mad. */
 #define TARGETS_MAX 10000
+/* Most that a target may want of a machine: the bound of --memory. */
+#define MEMORY_MIB_MAX 65536
 /* Encoded bytes in one line of a value. */
 #define PIECE_MAX 120
 
@@ -36,6 +38,8 @@ static const struct field {
 	{"build", offsetof(struct target, build), true, true},
 	{"modules", offsetof(struct target, modules), false, true},
 	{"symbols", offsetof(struct target, symbols), false, true},
+	{"append", offsetof(struct target, append), false, false},
+	{"options", offsetof(struct target, options), false, false},
 	{"added", offsetof(struct target, added), true, false},
 	{"note", offsetof(struct target, note), false, false},
 };
@@ -127,12 +131,14 @@ void registry_format(const struct target *t, unsigned long long bytes, struct bu
 		if (value)
 			add_value(out, fields[i].key, value);
 	}
+	if (t->memory_mib)
+		buf_addf(out, "memory_mib = %u\n", t->memory_mib);
 	buf_addf(out, "bytes = %llu\n", bytes);
 }
 
 struct parse {
 	struct buf values[FIELDS];
-	struct buf os, bytes;
+	struct buf os, bytes, memory;
 };
 
 static int on_key(void *user, const char *section, const char *key, const char *value)
@@ -144,6 +150,8 @@ static int on_key(void *user, const char *section, const char *key, const char *
 		return 1;
 	if (!strcmp(key, "os"))
 		buf_adds(&p->os, value);
+	if (!strcmp(key, "memory_mib"))
+		buf_adds(&p->memory, value);
 	if (!strcmp(key, "bytes"))
 		buf_adds(&p->bytes, value);
 	for (size_t i = 0; i < FIELDS; i++)
@@ -216,6 +224,17 @@ static int take_os(const struct buf *os, struct target *t, struct error *reason)
 	return 0;
 }
 
+static int take_memory(const struct buf *memory, struct target *t, struct error *reason)
+{
+	char *end;
+	unsigned long mib = strtoul(memory->data, &end, 10);
+
+	if (*end || !mib || mib > MEMORY_MIB_MAX)
+		return error_set(reason, EINVAL, "its `memory_mib` is no number of MiB");
+	t->memory_mib = (unsigned)mib;
+	return 0;
+}
+
 int registry_parse(
 	const char *text, struct target *t, unsigned long long *bytes, struct error *reason)
 {
@@ -235,12 +254,15 @@ int registry_parse(
 		r = take_os(&p.os, t, reason);
 	if (line)
 		r = error_set(reason, EINVAL, "its line %d is not `key = value`", line);
+	if (!r && p.memory.len)
+		r = take_memory(&p.memory, t, reason);
 	if (p.bytes.len)
 		*bytes = strtoull(p.bytes.data, NULL, 10);
 	for (size_t i = 0; i < FIELDS; i++)
 		buf_free(&p.values[i]);
 	buf_free(&p.os);
 	buf_free(&p.bytes);
+	buf_free(&p.memory);
 	return r;
 }
 

@@ -64,6 +64,8 @@ void target_free(struct target *t)
 	free(t->modules);
 	free(t->symbols);
 	free(t->added);
+	free(t->append);
+	free(t->options);
 	free(t->note);
 	*t = (struct target){0};
 }
@@ -332,6 +334,9 @@ static void fill_staged(struct target_addition *a)
 		.modules = moved(t->modules, a->final, a->staging),
 		.symbols = moved(t->symbols, a->final, a->staging),
 		.added = xstrdup(t->added),
+		.append = t->append ? xstrdup(t->append) : NULL,
+		.options = t->options ? xstrdup(t->options) : NULL,
+		.memory_mib = t->memory_mib,
 		.note = t->note ? xstrdup(t->note) : NULL,
 	};
 }
@@ -347,6 +352,20 @@ static char *now_text(void)
 	return xstrdup(text);
 }
 
+int target_check_source(const char *name, const struct target_source *source, struct error *err)
+{
+	const struct target_provider *p = provider_of(name);
+
+	if (!p)
+		return unknown_provider(name, err);
+	if (!p->takes_source && (source->sets || source->mirror || source->kernel))
+		return error_set(err, EINVAL,
+			"%s is not made of such files: --sets, --mirror and --kernel are for freebsd "
+			"targets",
+			name);
+	return p->check_source ? p->check_source(spec_of(name), source, err) : 0;
+}
+
 static int begin(struct target_addition *a, const char *name, const struct target_source *source,
 	target_progress_fn *progress, void *arg, struct error *err)
 {
@@ -359,6 +378,8 @@ static int begin(struct target_addition *a, const char *name, const struct targe
 	r = take_turn(a, name, progress, arg, err);
 	if (!r)
 		r = refuse_registered(name, err);
+	if (!r)
+		r = target_check_source(name, source ? source : &(struct target_source){0}, err);
 	if (!r)
 		r = refuse_full_disk(p, spec_of(name), name, err);
 	if (!r)
@@ -375,13 +396,6 @@ static int begin(struct target_addition *a, const char *name, const struct targe
 	a->target.symbols = xasprintf("%s/symbols", a->final);
 	fill_staged(a);
 	return 0;
-}
-
-bool target_takes_source(const char *name)
-{
-	const struct target_provider *p = provider_of(name);
-
-	return p && p->takes_source;
 }
 
 int target_add_begin(const char *name, const struct target_source *source,

@@ -27,7 +27,12 @@ struct target {
 	char *modules; /* the kernel's own modules, or NULL */
 	char *symbols; /* names of every symbol of the running kernel, sorted, a line each; or NULL */
 	char *added;   /* when, ISO 8601, UTC: "2026-11-22T13:05:00Z" */
-	char *note;    /* what was out of the ordinary in making it, one sentence; or NULL */
+	char *append; /* for the kernel's command line, beside kmodlab's own; or NULL (Linux) */
+	char *options; /* of its configuration that its headers look at, with blanks between: "INVARIANTS
+			* MAXCPU=64"; or NULL: those that all kernels have (FreeBSD) */
+	unsigned
+		memory_mib; /* the least that a machine of its needs; 0: nothing out of the ordinary */
+	char *note;	    /* what was out of the ordinary in making it, one sentence; or NULL */
 };
 
 /* Owns its targets. */
@@ -41,10 +46,11 @@ typedef void target_progress_fn(
 	void *arg, const char *what, unsigned long long done, unsigned long long total);
 
 /* Where what a target is made of comes from, when not from where its provider takes it by itself. Not
- * owned; at most one of them is set. */
+ * owned; at most one of the first two is set. */
 struct target_source {
 	const char *sets;   /* a folder that holds the files, or NULL */
 	const char *mirror; /* the URL of a mirror of the provider's site, or NULL */
+	const char *kernel; /* another kernel of the same source: a file, or NULL */
 };
 
 /* One kind of target. */
@@ -56,6 +62,9 @@ struct target_provider {
 	/* Brings `spec` (what stands after "prefix:", may be empty) to its full form, refusing what
 	 * is not one: "bookworm" to "bookworm/cloud". The result is the caller's; NULL on error. */
 	char *(*normalise)(const char *spec, struct error *err);
+	/* As target_check_source; NULL: anything goes. */
+	int (*check_source)(
+		const char *spec, const struct target_source *source, struct error *err);
 	/* Bytes of disk that an add of the normalised `spec` needs at its fullest; 0: next to
 	 * nothing. */
 	unsigned long long (*needs)(const char *spec);
@@ -82,8 +91,9 @@ char *target_full_name(const char *typed, struct error *err);
  * path_flatten alone does not promise for the paths in tree:DIR. Caller frees. */
 char *target_flat_name(const char *name);
 
-/* Whether the provider of `name` can be told where to take things from. */
-bool target_takes_source(const char *name);
+/* 0 if the target `name` (a full name) can be made with `source`, -EINVAL with the sentence set if what it
+ * says is not for that one, or something is missing. */
+int target_check_source(const char *name, const struct target_source *source, struct error *err);
 /* Makes the target `name` (a full name) in a scratch directory, of what is found at `source` (NULL:
  * where its provider looks by itself). Refuses (-EEXIST) one that is registered already and (-ENOSPC) a disk that is too full; waits for another process that is
  * adding the same one. `progress` may be NULL. On 0, `*out` is to be given to target_add_keep or

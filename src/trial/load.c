@@ -295,8 +295,10 @@ static struct machine_options machine_options(
 {
 	return (struct machine_options){.os = machine_os(target),
 		.kernel = target->kernel,
+		.append = target->append,
 		.name = name,
-		.memory_mib = o->memory_mib,
+		.memory_mib =
+			o->memory_mib > target->memory_mib ? o->memory_mib : target->memory_mib,
 		.cpus = o->cpus,
 		.unwatched = o->no_watch,
 		.accel = o->accel,
@@ -516,7 +518,7 @@ static int open_machine(
 	AUTO_STRV struct strv names = {0};
 	int r;
 
-	mo.memory_mib = memory_for(t, o->memory_mib);
+	mo.memory_mib = memory_for(t, mo.memory_mib);
 	if (!o->cold && o->ahead && (*m = ahead_take(o->ahead, &mo)))
 		return 0;
 	if (!o->cold) {

@@ -80,7 +80,8 @@ int trial_survey(const struct target *t, struct error *err)
 	struct machine *m;
 	int r = machine_boot(&(struct machine_options){.os = machine_os(t),
 				     .kernel = t->kernel,
-				     .memory_mib = 512,
+				     .append = t->append,
+				     .memory_mib = t->memory_mib > 512 ? t->memory_mib : 512,
 				     .cpus = 1,
 				     .boot_timeout_ms = SURVEY_BOOT_MS},
 		&m, err);

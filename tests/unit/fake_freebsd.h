@@ -32,8 +32,9 @@ static inline void add_symbol(
 	s->st_value = value;
 }
 
-/* A FreeBSD kernel that says it is `release`. */
-static inline struct buf fake_kernel(const char *release, unsigned osreldate)
+/* A FreeBSD kernel that says it is `release`, and was made with `config` (NULL: it does not say). */
+static inline struct buf fake_kernel_with(
+	const char *release, unsigned osreldate, const char *config)
 {
 	Elf64_Phdr load = {.p_type = PT_LOAD, .p_vaddr = FAKE_BASE};
 	char text[64] = {0};
@@ -51,6 +52,8 @@ static inline struct buf fake_kernel(const char *release, unsigned osreldate)
 	snprintf(text + 8, sizeof text - 8, "%s", release);
 	elf_section(&m, "headers", SHT_PROGBITS, &load, sizeof load);
 	elf_section(&m, ".data", SHT_PROGBITS, text, sizeof text);
+	if (config)
+		elf_section(&m, "kern_conf", SHT_PROGBITS, config, strlen(config) + 1);
 	add_symbol(&m, "uprintf", STT_FUNC, FAKE_BASE, 2);
 	add_symbol(&m, "osreldate", STT_OBJECT, FAKE_BASE + sizeof m.header + sizeof load, 2);
 	add_symbol(&m, "osrelease", STT_OBJECT, FAKE_BASE + sizeof m.header + sizeof load + 8, 2);
@@ -59,6 +62,11 @@ static inline struct buf fake_kernel(const char *release, unsigned osreldate)
 	add_symbol(&m, "bcopy", STT_FUNC, FAKE_BASE, 2);
 	add_symbol(&m, "bcopy", STT_FUNC, FAKE_BASE, 2);
 	return elf_finish(&m);
+}
+
+static inline struct buf fake_kernel(const char *release, unsigned osreldate)
+{
+	return fake_kernel_with(release, osreldate, NULL);
 }
 
 static inline void put_member(struct archive *a, const struct member *m)
@@ -121,6 +129,9 @@ static inline void put_src_set(const char *path, const char *version)
 			{"usr/src/share/mk/bsd.kmod.mk", 0, "kmod"},
 			{"usr/src/share/mk2/x", 0, "not wanted"},
 			{"usr/src/sys/conf/kmod.mk", 0, "kmod"},
+			{"usr/src/sys/conf/options", 0,
+				"# the options\nINVARIANTS\topt_global.h\nWITNESS\t\topt_global.h\n"
+				"MAXCPU\topt_global.h\nWITNESS_SKIPSPIN\topt_witness.h\n"},
 			{"usr/src/sys/conf/same.mk", LINK_HARD, "usr/src/sys/conf/kmod.mk"},
 			{"usr/src/sys/contrib/device-tree/a.dts", 0, "not wanted"},
 			{"usr/src/sys/sys/module.h", 0, "/* */"},

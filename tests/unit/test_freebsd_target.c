@@ -83,8 +83,9 @@ static void a_release_has_one_name(void **state)
 	assert_no_name("freebsd:14.3/arm64", "amd64");
 	assert_no_name("freebsd:14.3/", "amd64");
 	assert_no_name("14.3", "did you mean freebsd:14.3");
-	assert_true(target_takes_source("freebsd:14.3"));
-	assert_false(target_takes_source("debian:sid/cloud"));
+	assert_name("freebsd:14.3/debug", "freebsd:14.3/debug");
+	assert_no_name("freebsd:14.3/a b", "label");
+	assert_no_name("freebsd:14.3/../x", "label");
 }
 
 /* Adds freebsd:14.9 from the folder <home>/sets, up to the point where it would be booted. */
