@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_REPORT_ROWS_H
+#define KMODLAB_REPORT_ROWS_H
+/*
+ * Many trials for a person, a row for each: the module, the target, what it came to, and the finding that leads
+ * with its place in the source. For modules of which it is known what is to be found.
+ */
+#include "report/terminal.h"
+
+#include <stdbool.h>
+
+struct rows {
+	struct terminal *term;	       /* where to; the caller's */
+	int label_width, target_width; /* characters */
+	bool check;		       /* say what was expected where something else was found */
+	const char *last;	       /* the label of the row before; the caller's */
+};
+
+/* Writes the heading. */
+void rows_begin(struct rows *r);
+/* Writes one row. `label` is to live until the next call. */
+void rows_add(struct rows *r, const char *label, const char *target, const struct trial *t);
+
+#endif
