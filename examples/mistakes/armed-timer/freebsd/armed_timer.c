@@ -9,10 +9,10 @@
 static struct callout timer;
 static unsigned int tenths;
 
-static void tick(void *arg __unused)
+static void count(void *arg __unused)
 {
 	tenths++;
-	callout_reset(&timer, hz / 10, tick, NULL);
+	callout_reset(&timer, hz / 10, count, NULL);
 }
 
 static int armed_timer_event(module_t mod __unused, int what, void *arg __unused)
@@ -20,7 +20,7 @@ static int armed_timer_event(module_t mod __unused, int what, void *arg __unused
 	switch (what) {
 	case MOD_LOAD:
 		callout_init(&timer, 1);
-		callout_reset(&timer, hz / 10, tick, NULL); /* expect: leftover-timer */
+		callout_reset(&timer, hz / 10, count, NULL); /* expect: leftover-timer */
 		return (0);
 	case MOD_UNLOAD:
 		/* The mistake: callout_drain(&timer) is missing, and what it will call is about to go. */

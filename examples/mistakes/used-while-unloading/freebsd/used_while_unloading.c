@@ -13,7 +13,9 @@ static volatile bool going;
 static void work(void *arg __unused)
 {
 	while (!going)
-		pause("work", hz / 2);
+		pause("work", 1);
+	/* What it is at, it brings to its end. */
+	pause("last work", hz / 10);
 	kproc_exit(0);
 }
 
@@ -21,7 +23,7 @@ static int used_while_unloading_event(module_t mod __unused, int what, void *arg
 {
 	switch (what) {
 	case MOD_LOAD:
-		return (kproc_create(work, NULL, &worker, 0, 0, "slow worker"));
+		return (kproc_create(work, NULL, &worker, 0, 0, "worker"));
 	case MOD_UNLOAD:
 		/* The mistake: to tell it is not enough. tsleep(worker, 0, "going", 0) waits until it has
 		 * ended; without that it returns from its pause into code that is gone. */
