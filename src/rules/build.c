@@ -236,5 +236,21 @@ const struct rule rules_build[] = {
 				 "/* b.c */ EXPORT_SYMBOL(b); void b(void) { a(); }\n",
 		.remedy = "Move what both need into a third module, or make one of two.",
 	},
+	{
+		.id = "objtool",
+		.severity = SEVERITY_WARNING,
+		.class = CLASS_PASS,
+		.on_linux = SIGHT_STOCK,
+		.on_freebsd = SIGHT_NONE,
+		.title = "objtool complains of the machine code",
+		.meaning =
+			"After the compiler, objtool follows the instructions of each object of a Linux "
+			"module, so that the kernel can unwind its stack. It found a place where it "
+			"cannot: mostly assembler, or a function that ends where it should not.",
+		.linux_example = "asm volatile(\"push %rax\");    /* stack state mismatch */\n",
+		.remedy =
+			"See that each way through the assembler leaves the stack as it found it; and "
+			"that no function that returns is declared __noreturn.",
+	},
 	{.id = NULL},
 };
