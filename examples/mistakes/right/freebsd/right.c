@@ -34,7 +34,7 @@ static struct cdevsw note_cdevsw = {
 };
 
 static struct mtx lock;
-static struct note *note; /* under the lock; NULL: there is none */
+static struct note *note;    /* under the lock; NULL: there is none */
 static struct callout timer; /* its function is called with the lock held */
 static struct cdev *device;
 
