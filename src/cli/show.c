@@ -188,6 +188,16 @@ static void add_to_list(void *arg, size_t i, struct trial *t)
 		gather_add(s->gather, item->row, item->column, t);
 }
 
+static void tick_list(void *arg)
+{
+	struct show *s = arg;
+	size_t done = 0;
+
+	for (size_t i = 0; i < VERDICTS; i++)
+		done += s->counts[i];
+	rows_progress(&s->list, done, s->plan->n);
+}
+
 /* ---- JSON ---- */
 
 static void write_json(void *arg, size_t i, struct trial *t)
@@ -253,6 +263,7 @@ void show_attach(struct show *s, struct many_options *o)
 	case SHOW_ROWS:
 		o->over = strip;
 		o->done = add_to_list;
+		o->tick = tick_list;
 		break;
 	case SHOW_JSON:
 		o->done = write_json;
@@ -273,6 +284,7 @@ static int status_of(const struct show *s)
 
 static void end_list(struct show *s, size_t n)
 {
+	rows_end(&s->list);
 	gather_show(s->gather, &s->term);
 	if (interrupt_pending())
 		printf("\ninterrupted: %zu of %zu trials were run", n, s->plan->n);

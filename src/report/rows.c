@@ -64,6 +64,7 @@ void rows_add(struct rows *r, const char *label, const char *target, const struc
 	const char *verdict =
 		t->verdict == VERDICT_INFRASTRUCTURE ? "ERROR" : trial_verdict_name(t);
 
+	rows_end(r);
 	/* A module's name stands in its first row. */
 	put_padded(r, "", r->last && !strcmp(r->last, label) ? "" : label, r->label_width + 2);
 	r->last = label;
@@ -72,4 +73,21 @@ void rows_add(struct rows *r, const char *label, const char *target, const struc
 	put_found(r, t);
 	fputc('\n', r->term->out);
 	fflush(r->term->out);
+}
+
+void rows_progress(struct rows *r, size_t done, size_t total)
+{
+	AUTO_FREE char *text = xasprintf("%zu of %zu …", done, total);
+
+	if (!r->term->live)
+		return;
+	rows_end(r);
+	terminal_paint(r->term, DIM, text);
+	fflush(r->term->out);
+}
+
+void rows_end(struct rows *r)
+{
+	if (r->term->live)
+		fputs("\r\033[K", r->term->out);
 }

@@ -20,5 +20,9 @@ struct rows {
 void rows_begin(struct rows *r);
 /* Writes one row. `label` is to live until the next call. */
 void rows_add(struct rows *r, const char *label, const char *target, const struct trial *t);
+/* On a terminal, says how far it is, in a line that the next call overwrites. */
+void rows_progress(struct rows *r, size_t done, size_t total);
+/* Removes that line; nothing more is to come. */
+void rows_end(struct rows *r);
 
 #endif
