@@ -21,9 +21,35 @@ struct finding *finding_add(struct findings *all, const char *rule, enum severit
 enum class findings_worst(const struct findings *all) {
 	enum class worst = CLASS_PASS;
 
-	for (size_t i = 0; i < all->n; i++) if (all->items[i].class > worst)
-		worst = all->items[i].class;
+	for (size_t i = 0; i < all->n; i++) if (!all->items[i].silenced &&
+		all->items[i].class > worst) worst = all->items[i].class;
 	return worst;
+}
+
+const struct finding *findings_leading(const struct findings *all)
+{
+	const struct finding *leading = NULL;
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct finding *f = &all->items[i];
+
+		if (!f->silenced && (!leading || f->severity > leading->severity))
+			leading = f;
+	}
+	return leading;
+}
+
+size_t findings_silence(struct findings *all, const struct strv *rules)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		for (size_t k = 0; k < rules->n && !all->items[i].silenced; k++)
+			if (!strcmp(all->items[i].rule, rules->v[k])) {
+				all->items[i].silenced = true;
+				n++;
+			}
+	return n;
 }
 
 size_t findings_count(const struct findings *all, enum severity severity)
@@ -31,7 +57,7 @@ size_t findings_count(const struct findings *all, enum severity severity)
 	size_t n = 0;
 
 	for (size_t i = 0; i < all->n; i++)
-		n += all->items[i].severity == severity;
+		n += !all->items[i].silenced && all->items[i].severity == severity;
 	return n;
 }
 

@@ -5,6 +5,9 @@
  * A finding: one thing that was found about the module. Build, check and judge make them, the
  * reports show them. The worst one's class is the trial's verdict.
  */
+#include "base/buf.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 
 /* What a finding means for the verdict, from harmless to worst. Only NOTE and WARNING let a trial
@@ -36,6 +39,7 @@ struct finding {
 	char *trace;	  /* how the kernel came there, a line each, the module's own frames first;
 			     or NULL */
 	char *excerpt;	  /* raw text it rests on (may be many lines), or NULL */
+	bool silenced;	  /* by the user: it counts for nothing */
 };
 
 /* Owns its findings. */
@@ -49,6 +53,11 @@ struct finding *finding_add(struct findings *all, const char *rule, enum severit
 	enum class class, char *message, char *advice);
 /* The worst class among them; CLASS_PASS for none. */
 enum class findings_worst(const struct findings *all);
+/* The first error; if there is none the first warning, or else the first note. NULL for none. What was silenced
+ * does not count, neither here nor in the two beside it. */
+const struct finding *findings_leading(const struct findings *all);
+/* Silences those whose rule is among `rules`; how many there are. */
+size_t findings_silence(struct findings *all, const struct strv *rules);
 /* How many have this severity. */
 size_t findings_count(const struct findings *all, enum severity severity);
 /* Moves all of `from` to the end of `to`; `from` is empty afterwards. */

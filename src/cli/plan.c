@@ -6,7 +6,12 @@
 #include "cli/cli.h"
 #include "trial/trial.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#define MOST_DEPTH 16 /* of a directory of modules */
 
 const char *plan_add_command(enum target_os os)
 {
@@ -29,7 +34,12 @@ void plan_free(struct plan *p)
 		free(p->rows[i].path);
 		free(p->rows[i].name);
 		free(p->rows[i].label);
+		if (p->rows[i].expect)
+			expect_free(p->rows[i].expect);
+		free(p->rows[i].expect);
 	}
+	for (size_t i = 0; i < p->n; i++)
+		free(p->items[i].why);
 	free(p->rows);
 	free(p->columns);
 	free(p->items);
@@ -74,13 +84,73 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* What is to be found of the module in `path`. A file of that name that is none of ours only matters to those who
+ * ask for it. EXIT_PASSED or an exit status. */
+static int add_expect(struct plan_row *row, const struct plan_request *q)
+{
+	struct expect e;
+	struct error err;
+	int r = expect_read(row->path, &e, &err);
+
+	if (!r) {
+		row->expect = xcalloc(1, sizeof *row->expect);
+		*row->expect = e;
+		return EXIT_PASSED;
+	}
+	expect_free(&e);
+	if (!q->expect)
+		return EXIT_PASSED;
+	if (r == -ENOENT)
+		return cli_fail(EXIT_USAGE,
+			"there is no file %s/expect that says what is to be found; see man kmodlab",
+			row->path);
+	return cli_fail(EXIT_USAGE, "%s", err.text);
+}
+
+/* Adds the module whose source is in `dir`. False: there is none, and `err` says what there would have to be. */
+static bool add_source(struct plan *p, const char *dir, struct error *err)
+{
+	AUTO_FREE char *source = trial_source_dir(dir, TARGET_LINUX, err);
+	bool freebsd = trial_is_for(dir, TARGET_FREEBSD);
+	struct plan_row *row;
+
+	if (!source && !freebsd)
+		return false;
+	row = add_row(p, dir);
+	row->is_for[TARGET_LINUX] = source != NULL;
+	row->is_for[TARGET_FREEBSD] = freebsd;
+	return true;
+}
+
+/* Adds the modules whose sources are in directories below `dir`, in the order of their names. What is below a
+ * module is its own. */
+static void add_sources_below(struct plan *p, const char *dir, int depth)
+{
+	struct dirent **entries;
+	int n = depth < MOST_DEPTH ? scandir(dir, &entries, NULL, alphasort) : -1;
+
+	for (int i = 0; i < n; i++) {
+		AUTO_FREE char *path = xasprintf("%s/%s", dir, entries[i]->d_name);
+		bool hidden = entries[i]->d_name[0] == '.';
+		struct error err;
+		struct stat st;
+
+		free(entries[i]);
+		if (hidden || lstat(path, &st) || !S_ISDIR(st.st_mode))
+			continue;
+		if (!add_source(p, path, &err))
+			add_sources_below(p, path, depth + 1);
+	}
+	if (n >= 0)
+		free(entries);
+}
+
 /* Adds the rows of one PATH. EXIT_PASSED or an exit status. */
 static int add_path(struct plan *p, const char *path)
 {
 	AUTO_STRV struct strv files = {0};
-	AUTO_FREE char *plain = xstrdup(path), *source = NULL;
-	bool is_for[2];
-	struct plan_row *row;
+	AUTO_FREE char *plain = xstrdup(path);
+	size_t nrows = p->nrows;
 	struct error err;
 
 	if (path_is_file(path)) {
@@ -89,21 +159,18 @@ static int add_path(struct plan *p, const char *path)
 	}
 	if (!path_is_dir(path))
 		return cli_fail(EXIT_USAGE, "there is no directory or file %s", path);
-	is_for[TARGET_FREEBSD] = trial_is_for(path, TARGET_FREEBSD);
-	source = trial_source_dir(path, TARGET_LINUX, &err);
-	is_for[TARGET_LINUX] = source != NULL;
-	if (is_for[TARGET_LINUX] || is_for[TARGET_FREEBSD]) {
-		row = add_row(p, path);
-		memcpy(row->is_for, is_for, sizeof is_for);
+	if (add_source(p, path, &err))
 		return EXIT_PASSED;
-	}
 	for (size_t len = strlen(plain); len > 1 && plain[len - 1] == '/';)
 		plain[--len] = 0;
+	add_sources_below(p, plain, 0);
+	if (p->nrows > nrows)
+		return EXIT_PASSED;
 	walk_files(plain, shelf_takes, collect, &files);
 	if (!files.n)
 		return cli_fail(EXIT_USAGE,
 			"%s; nor that of a FreeBSD one, whose Makefile includes bsd.kmod.mk; and "
-			"there is no .ko file below it",
+			"there is no module and no .ko file below it",
 			err.text);
 	qsort(files.v, files.n, sizeof *files.v, by_text);
 	for (size_t i = 0; i < files.n; i++)
@@ -190,16 +257,65 @@ static void add_trial(struct plan *p, size_t row, size_t column)
 {
 	if ((p->n & (p->n - 1)) == 0)
 		p->items = xreallocarray(p->items, p->n ? 2 * p->n : 1, sizeof *p->items);
-	p->items[p->n++] = (struct planned){row, column};
+	p->items[p->n++] = (struct planned){.row = row, .column = column};
 }
 
-/* The target to use when none was named: the oldest for the system. */
-static const struct target *default_target(const struct targets *all, enum target_os os)
+/* Whether the row says what a target of this kind is to find; true for one that says nothing at all. */
+static bool is_kind(const struct plan_row *row, const struct target *t)
 {
-	for (size_t i = 0; i < all->n; i++)
-		if (all->items[i].os == os)
-			return &all->items[i];
-	return NULL;
+	return !row->expect || expect_for(row->expect, t->os, expect_kind(t));
+}
+
+/* "needs a debug target: kmodlab target add debian:bookworm/debug" for a row that says nothing of targets like
+ * `t`. */
+static char *why_not(const struct plan_row *row, const struct target *t)
+{
+	unsigned kinds = expect_kinds(row->expect, t->os);
+	enum target_kind kind = kinds & KIND_STOCK ? KIND_STOCK
+		: kinds & KIND_DEBUG		   ? KIND_DEBUG
+						   : KIND_RACE;
+	size_t stem = strcspn(t->name, "/");
+
+	if (!kinds)
+		return xasprintf("its file expect says nothing of %s", target_os_name(t->os));
+	return xasprintf("needs a %s target: kmodlab target add %.*s%s%s", expect_kind_name(kind),
+		(int)stem, t->name, kind == KIND_STOCK ? "" : "/",
+		kind == KIND_STOCK ? "" : expect_kind_name(kind));
+}
+
+/* Adds the trial of a row on a target that there is. */
+static void add_on_target(struct plan *p, size_t row, const struct target *t)
+{
+	const struct expect *e = p->rows[row].expect;
+	struct planned *new;
+
+	add_trial(p, row, column_of(p, t, t->os));
+	new = &p->items[p->n - 1];
+	if (!e)
+		return;
+	new->expected = expect_for(e, t->os, expect_kind(t));
+	if (!new->expected)
+		new->why = why_not(&p->rows[row], t);
+}
+
+/* The target to use when none was named: the oldest for the system; but for a module that only another kind finds
+ * out about, the oldest of that kind, if there is one. */
+static const struct target *default_target(
+	const struct targets *all, enum target_os os, const struct plan_row *row)
+{
+	const struct target *first = NULL;
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct target *t = &all->items[i];
+
+		if (t->os != os)
+			continue;
+		if (is_kind(row, t))
+			return t;
+		if (!first)
+			first = t;
+	}
+	return first;
 }
 
 static void plan_defaults(struct plan *p, const struct targets *all)
@@ -207,10 +323,37 @@ static void plan_defaults(struct plan *p, const struct targets *all)
 	static const enum target_os systems[] = {TARGET_LINUX, TARGET_FREEBSD};
 
 	for (size_t row = 0; row < p->nrows; row++)
-		for (size_t i = 0; i < 2; i++)
-			if (p->rows[row].is_for[systems[i]])
-				add_trial(p, row,
-					column_of(p, default_target(all, systems[i]), systems[i]));
+		for (size_t i = 0; i < 2; i++) {
+			const struct target *t;
+
+			if (!p->rows[row].is_for[systems[i]])
+				continue;
+			t = default_target(all, systems[i], &p->rows[row]);
+			if (t)
+				add_on_target(p, row, t);
+			else
+				add_trial(p, row, column_of(p, NULL, systems[i]));
+		}
+}
+
+/* Whether there is a target among the chosen that the row is made for, of the same system, so that it need not
+ * be said that `t` is not. */
+static bool is_elsewhere(
+	const struct plan_row *row, const struct target *t, const struct target_choices *chosen)
+{
+	for (size_t i = 0; i < chosen->n; i++)
+		if (chosen->items[i].target->os == t->os && is_kind(row, chosen->items[i].target))
+			return true;
+	return false;
+}
+
+/* Whether a target before the `n`th is of the same system, so that one of them tells why there is no trial. */
+static bool was_told(const struct target_choices *chosen, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (chosen->items[i].target->os == chosen->items[n].target->os)
+			return true;
+	return false;
 }
 
 /* Plans one row on the targets that were chosen; EXIT_PASSED or an exit status. */
@@ -226,8 +369,10 @@ static int plan_chosen(struct plan *p, size_t row, const struct target_choices *
 		/* A finished .ko goes where it was sent by name, to be told what it is there. */
 		if (!r->is_for[t->os] && (chosen->items[i].by_pattern || path_is_dir(r->path)))
 			continue;
-		add_trial(p, row, column_of(p, t, t->os));
 		planned = true;
+		if (!is_kind(r, t) && (is_elsewhere(r, t, chosen) || was_told(chosen, i)))
+			continue;
+		add_on_target(p, row, t);
 	}
 	if (planned || !by_name_only)
 		return EXIT_PASSED;
@@ -285,6 +430,9 @@ static int refuse_missing(const struct plan *p, bool require)
 				"there is no %s target to test %s on; add one with: %s",
 				target_os_name(c->os), p->rows[p->items[i].row].path,
 				plan_add_command(c->os));
+		if (p->items[i].why && require)
+			return cli_fail(EXIT_INFRASTRUCTURE, "%s cannot be tested on %s: it %s",
+				p->rows[p->items[i].row].path, c->target->name, p->items[i].why);
 	}
 	if (!runnable)
 		return cli_fail(EXIT_INFRASTRUCTURE,
@@ -303,6 +451,13 @@ int plan_make(struct plan *p, const struct plan_request *q, const struct targets
 			"run what? Give a module's directory or a .ko file; see kmodlab run --help");
 	for (size_t i = 0; i < q->npaths && status == EXIT_PASSED; i++)
 		status = add_path(p, q->paths[i]);
+	if (status != EXIT_PASSED)
+		return status;
+	for (size_t i = 0; i < p->nrows && status == EXIT_PASSED; i++) {
+		if (path_is_dir(p->rows[i].path))
+			status = add_expect(&p->rows[i], q);
+		p->expects = p->expects || p->rows[i].expect;
+	}
 	if (status != EXIT_PASSED)
 		return status;
 	label_rows(p);

@@ -7,6 +7,7 @@
  */
 #include "check/shelf.h"
 #include "target/target.h"
+#include "trial/expect.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,11 +19,14 @@ struct plan_request {
 	const struct strv *targets; /* as typed; none: the oldest for each system */
 	char *const *params;	    /* NULL-terminated, or NULL */
 	bool require;		    /* a system without a target is an error */
+	bool expect; /* a module that does not say what is to be found of it is an error */
 };
 
 /* One trial to come. */
 struct planned {
 	size_t row, column;
+	const struct expected *expected; /* the row's, for the column's target; or NULL */
+	char *why; /* it is skipped for this reason, though there is a target; or NULL */
 };
 
 struct plan_row {
@@ -30,7 +34,8 @@ struct plan_row {
 	char *name;  /* what its trials are called */
 	char *label; /* its name; or, where others are called the same, as much of its path as tells
 			them apart. No control characters */
-	bool is_for[2]; /* by enum target_os */
+	bool is_for[2];	       /* by enum target_os */
+	struct expect *expect; /* what is to be found of it; NULL: it does not say */
 };
 
 struct plan_column {
@@ -47,6 +52,7 @@ struct plan {
 	struct plan_column *columns;
 	size_t ncolumns;
 	struct shelf *given; /* the finished modules among the rows */
+	bool expects;	     /* some row says what is to be found of it */
 };
 
 /* Makes it, and refuses what can be seen to be wrong before anything is begun. EXIT_PASSED, or another

@@ -3,6 +3,7 @@
 
 #include "cli/plan.h"
 #include "cli/show.h"
+#include "rules/rules.h"
 #include "trial/many.h"
 
 #include <getopt.h>
@@ -15,8 +16,8 @@ static const char help[] =
 	"Builds the module in DIR with its own Makefile (or takes the finished FILE.ko), loads it\n"
 	"into a real kernel in a throwaway virtual machine, unloads it, and says what it found.\n"
 	"DIR is the module's directory, or one that holds it in linux/, freebsd/ or both: then it\n"
-	"runs on both. Any other DIR stands for all the .ko files below it, a kernel's lib/modules\n"
-	"for one. What stands after -- are the modules' parameters (FreeBSD: tunables).\n\n"
+	"runs on both. Any other DIR stands for the modules in the directories below it or, where\n"
+	"there are none, for all the .ko files, a kernel's lib/modules for one. What stands after -- are the modules' parameters (FreeBSD: tunables).\n\n"
 	"  -t, --target NAME      the kernel to test on, or a pattern: 'debian:*', all; may be\n"
 	"                         repeated (default: the one that was added first for each\n"
 	"                         system; see kmodlab target list)\n"
@@ -24,6 +25,9 @@ static const char help[] =
 	"  -v, --verbose          tell each trial's story, also when there are many\n"
 	"      --json             report for programs, on standard output\n"
 	"      --strict           a warning fails the trial too\n"
+	"      --expect           check that what is found is what each module's file expect says\n"
+	"      --silence RULE     findings of this rule do not count; RULE,RULE for several, may be\n"
+	"                         repeated (see kmodlab explain)\n"
 	"      --require          a system without a target is an error (otherwise it is skipped)\n"
 	"      --console          show what the machine's console said\n"
 	"      --timeout S        seconds that a load or an unload may take (default 30)\n"
@@ -39,6 +43,8 @@ static const char help[] =
 enum {
 	OPT_JSON = 256,
 	OPT_STRICT,
+	OPT_EXPECT,
+	OPT_SILENCE,
 	OPT_REQUIRE,
 	OPT_CONSOLE,
 	OPT_TIMEOUT,
@@ -57,6 +63,8 @@ static const struct option options[] = {
 	{"verbose", no_argument, NULL, 'v'},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"strict", no_argument, NULL, OPT_STRICT},
+	{"expect", no_argument, NULL, OPT_EXPECT},
+	{"silence", required_argument, NULL, OPT_SILENCE},
 	{"require", no_argument, NULL, OPT_REQUIRE},
 	{"console", no_argument, NULL, OPT_CONSOLE},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
@@ -72,9 +80,9 @@ static const struct option options[] = {
 
 struct request {
 	struct trial_options trial;
-	struct strv targets;
+	struct strv targets, silence;
 	unsigned jobs;
-	bool json, console, require, verbose;
+	bool json, console, require, verbose, expect;
 	char **paths;
 	size_t npaths;
 };
@@ -100,6 +108,27 @@ static bool take_accel(const char *text, enum accel *out)
 			return true;
 		}
 	return false;
+}
+
+/* Takes "RULE,RULE". EXIT_PASSED or EXIT_USAGE. */
+static int take_silence(const char *text, struct strv *out)
+{
+	AUTO_FREE char *copy = xstrdup(text);
+	char *rest = copy, *name;
+
+	while ((name = strsep(&rest, ","))) {
+		const char *near;
+
+		if (rule_find(name)) {
+			strv_add(out, name);
+			continue;
+		}
+		near = rule_nearest(name);
+		return cli_fail(EXIT_USAGE,
+			"there is no rule '%s'%s%s%s; kmodlab explain lists them", name,
+			near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
+	}
+	return EXIT_PASSED;
 }
 
 /* Takes the options; EXIT_PASSED to go on, -1 when help was shown, else an exit status. */
@@ -128,6 +157,13 @@ static int take_options(int argc, char **argv, struct request *q)
 			break;
 		case OPT_STRICT:
 			o->strict = true;
+			break;
+		case OPT_EXPECT:
+			q->expect = true;
+			break;
+		case OPT_SILENCE:
+			if (take_silence(optarg, &q->silence))
+				return EXIT_USAGE;
 			break;
 		case OPT_REQUIRE:
 			q->require = true;
@@ -193,22 +229,30 @@ static int run_all(const struct request *q, const struct plan *p)
 	AUTO_FREE char *no_linux = why_skipped(TARGET_LINUX);
 	AUTO_FREE char *no_freebsd = why_skipped(TARGET_FREEBSD);
 	struct many_options o = {.trial = q->trial, .jobs = q->jobs, .items = items, .n = p->n};
+	bool list = q->expect || (p->expects && plan_is_table(p));
 	enum show_kind kind = q->json		  ? SHOW_JSON
+		: list && !q->verbose		  ? SHOW_ROWS
 		: plan_is_table(p) && !q->verbose ? SHOW_TABLE
 						  : SHOW_STORIES;
-	struct show *show = show_new(kind, p, q->console);
+	struct show *show = show_new(kind, p, q->console, q->expect);
 	struct error err;
 	int status, r;
 
 	for (size_t i = 0; i < p->n; i++) {
-		const struct plan_column *c = &p->columns[p->items[i].column];
+		const struct planned *planned = &p->items[i];
+		const struct plan_column *c = &p->columns[planned->column];
 
-		items[i] = (struct many_item){.path = p->rows[p->items[i].row].path,
-			.target = c->target,
+		items[i] = (struct many_item){.path = p->rows[planned->row].path,
+			.target = planned->why ? NULL : c->target,
 			.os = c->os,
-			.why = c->os == TARGET_FREEBSD ? no_freebsd : no_linux};
+			.expected = planned->expected,
+			.why = planned->why		  ? planned->why
+				: c->os == TARGET_FREEBSD ? no_freebsd
+							  : no_linux};
 	}
 	o.trial.given = p->given;
+	if (q->silence.n)
+		o.trial.silence = &q->silence;
 	show_attach(show, &o);
 	r = many_run(&o, &err);
 	status = show_end(show);
@@ -247,12 +291,14 @@ int run_main(int argc, char **argv)
 				.npaths = q.npaths,
 				.targets = &q.targets,
 				.params = q.trial.params,
-				.require = q.require},
+				.require = q.require,
+				.expect = q.expect},
 			&all);
 	if (status == EXIT_PASSED)
 		status = run_all(&q, &plan);
 	plan_free(&plan);
 	targets_free(&all);
 	strv_free(&q.targets);
+	strv_free(&q.silence);
 	return status < 0 ? EXIT_PASSED : status;
 }

@@ -4,10 +4,13 @@
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "cli/cli.h"
+#include "report/columns.h"
 #include "report/gather.h"
 #include "report/json.h"
+#include "report/rows.h"
 #include "report/table.h"
 #include "report/terminal.h"
+#include "trial/expect.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -27,10 +30,23 @@ struct show {
 	/* Table: */
 	const char **rows, **columns;
 	struct table *table;
-	struct gather *gather;
+	struct gather *gather; /* also below the list */
+	/* List: */
+	struct rows list;
+	struct strv names; /* of its columns, short */
+	/* What is expected: */
+	bool check;
+	size_t met, unmet;
 	/* JSON: */
 	struct json json;
 };
+
+static void count(struct show *s, const struct trial *t)
+{
+	s->counts[t->verdict]++;
+	if (t->expected && t->verdict <= VERDICT_FAIL)
+		*(t->unexpected ? &s->unmet : &s->met) += 1;
+}
 
 /* ---- stories ---- */
 
@@ -49,9 +65,16 @@ static void finish_story(void *arg, size_t i, struct trial *t)
 {
 	struct show *s = arg;
 
-	s->counts[t->verdict]++;
+	count(s, t);
 	pthread_mutex_lock(&s->lock);
 	terminal_finish(&s->term, t);
+	if (s->check && t->unexpected) {
+		AUTO_FREE char *wanted = expect_text(t->expected, t->source);
+		AUTO_FREE char *said =
+			xasprintf("NOT AS EXPECTED: %s, and not %s\n", t->unexpected, wanted);
+
+		terminal_paint(&s->term, BOLD ";" RED, said);
+	}
 	if (i + 1 < s->plan->n)
 		fputc('\n', s->term.out);
 	s->current = i + 1;
@@ -65,7 +88,7 @@ static const char *column_name(const struct plan_column *c)
 	return c->target ? c->target->name : target_os_name(c->os);
 }
 
-static void open_table(struct show *s)
+static void name_cells(struct show *s)
 {
 	const struct plan *p = s->plan;
 
@@ -77,6 +100,13 @@ static void open_table(struct show *s)
 		s->columns[i] = column_name(&p->columns[i]);
 	s->term.excerpt = TABLE_EXCERPT;
 	s->gather = gather_new(s->rows, s->columns, p->ncolumns);
+}
+
+static void open_table(struct show *s)
+{
+	const struct plan *p = s->plan;
+
+	name_cells(s);
 	s->table = table_new(&(struct table_options){.out = stdout,
 		.live = s->term.live,
 		.colour = s->term.colour,
@@ -113,7 +143,7 @@ static void gather(void *arg, size_t i, struct trial *t)
 {
 	struct show *s = arg;
 
-	s->counts[t->verdict]++;
+	count(s, t);
 	gather_add(s->gather, s->plan->items[i].row, s->plan->items[i].column, t);
 }
 
@@ -124,6 +154,50 @@ static void tick_table(void *arg)
 	table_tick(s->table);
 }
 
+/* ---- list ---- */
+
+static int wider(int width, const char *text)
+{
+	return (int)strlen(text) > width ? (int)strlen(text) : width;
+}
+
+static void open_list(struct show *s)
+{
+	const struct plan *p = s->plan;
+
+	name_cells(s);
+	column_names(s->columns, p->ncolumns, &s->names);
+	s->list = (struct rows){
+		.term = &s->term, .check = s->check, .label_width = 6, .target_width = 6};
+	for (size_t i = 0; i < p->nrows; i++)
+		s->list.label_width = wider(s->list.label_width, s->rows[i]);
+	for (size_t i = 0; i < p->ncolumns; i++)
+		s->list.target_width = wider(s->list.target_width, s->names.v[i]);
+	rows_begin(&s->list);
+}
+
+static void add_to_list(void *arg, size_t i, struct trial *t)
+{
+	struct show *s = arg;
+	const struct planned *item = &s->plan->items[i];
+
+	count(s, t);
+	rows_add(&s->list, s->rows[item->row], s->names.v[item->column], t);
+	/* Why it was skipped stands in its row; what was expected needs no words. */
+	if (t->verdict != VERDICT_SKIPPED && (!s->check || t->unexpected || !t->expected))
+		gather_add(s->gather, item->row, item->column, t);
+}
+
+static void tick_list(void *arg)
+{
+	struct show *s = arg;
+	size_t done = 0;
+
+	for (size_t i = 0; i < VERDICTS; i++)
+		done += s->counts[i];
+	rows_progress(&s->list, done, s->plan->n);
+}
+
 /* ---- JSON ---- */
 
 static void write_json(void *arg, size_t i, struct trial *t)
@@ -131,18 +205,19 @@ static void write_json(void *arg, size_t i, struct trial *t)
 	struct show *s = arg;
 
 	(void)i;
-	s->counts[t->verdict]++;
+	count(s, t);
 	json_trial(&s->json, t);
 }
 
 /* ---- all ---- */
 
-struct show *show_new(enum show_kind kind, const struct plan *plan, bool console)
+struct show *show_new(enum show_kind kind, const struct plan *plan, bool console, bool check)
 {
 	struct show *s = xcalloc(1, sizeof *s);
 
 	s->kind = kind;
 	s->plan = plan;
+	s->check = check;
 	s->began_us = clock_us();
 	pthread_mutex_init(&s->lock, NULL);
 	terminal_setup(&s->term, stdout);
@@ -152,6 +227,8 @@ struct show *show_new(enum show_kind kind, const struct plan *plan, bool console
 		setvbuf(stdout, NULL, _IOFBF, 65536);
 		open_table(s);
 	}
+	if (kind == SHOW_ROWS)
+		open_list(s);
 	if (kind == SHOW_JSON)
 		json_begin(&s->json, stdout);
 	return s;
@@ -163,6 +240,7 @@ void show_free(struct show *s)
 	gather_free(s->gather);
 	free(s->rows);
 	free(s->columns);
+	strv_free(&s->names);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -182,17 +260,40 @@ void show_attach(struct show *s, struct many_options *o)
 		o->done = gather;
 		o->tick = tick_table;
 		break;
+	case SHOW_ROWS:
+		o->over = strip;
+		o->done = add_to_list;
+		o->tick = tick_list;
+		break;
 	case SHOW_JSON:
 		o->done = write_json;
 		break;
 	}
 }
 
-static int status_of(const size_t counts[VERDICTS])
+static int status_of(const struct show *s)
 {
+	const size_t *counts = s->counts;
+
 	if (counts[VERDICT_INFRASTRUCTURE])
 		return EXIT_INFRASTRUCTURE;
+	if (s->check)
+		return s->unmet ? EXIT_FOUND : EXIT_PASSED;
 	return counts[VERDICT_FAIL] ? EXIT_FOUND : EXIT_PASSED;
+}
+
+static void end_list(struct show *s, size_t n)
+{
+	rows_end(&s->list);
+	gather_show(s->gather, &s->term);
+	if (interrupt_pending())
+		printf("\ninterrupted: %zu of %zu trials were run", n, s->plan->n);
+	if (s->check)
+		printf("\n%zu as expected, %zu not, %zu in error, %zu skipped in %.1f s\n", s->met,
+			s->unmet, s->counts[VERDICT_INFRASTRUCTURE], s->counts[VERDICT_SKIPPED],
+			(double)(clock_us() - s->began_us) / 1e6);
+	else
+		terminal_summary(&s->term, s->counts, clock_us() - s->began_us);
 }
 
 int show_end(struct show *s)
@@ -213,9 +314,12 @@ int show_end(struct show *s)
 			printf("\ninterrupted: %zu of %zu trials were run", n, s->plan->n);
 		terminal_summary(&s->term, s->counts, clock_us() - s->began_us);
 		break;
+	case SHOW_ROWS:
+		end_list(s, n);
+		break;
 	case SHOW_JSON:
 		json_end(&s->json, interrupt_pending());
 		break;
 	}
-	return status_of(s->counts);
+	return status_of(s);
 }

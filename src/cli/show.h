@@ -2,21 +2,22 @@
 #ifndef KMODLAB_CLI_SHOW_H
 #define KMODLAB_CLI_SHOW_H
 /*
- * The trials of a plan, shown as they come: each trial's story, a table with what was found below it, or
- * JSON.
+ * The trials of a plan, shown as they come: each trial's story, a table or a list with what was found below it,
+ * or JSON.
  */
 #include "cli/plan.h"
 #include "trial/many.h"
 
 #include <stdbool.h>
 
-enum show_kind { SHOW_STORIES, SHOW_TABLE, SHOW_JSON };
+enum show_kind { SHOW_STORIES, SHOW_TABLE, SHOW_ROWS, SHOW_JSON };
 
 struct show;
 
-/* For standard output; `console` shows every machine's console in a story. The plan stays the caller's.
- * To be freed with show_free. */
-struct show *show_new(enum show_kind kind, const struct plan *plan, bool console);
+/* For standard output; `console` shows every machine's console in a story; `check` says of each trial whether it
+ * found what it was expected to, and that is what counts. The plan stays the caller's. To be freed with
+ * show_free. */
+struct show *show_new(enum show_kind kind, const struct plan *plan, bool console, bool check);
 void show_free(struct show *s);
 /* Sets the functions in `o` that many_run calls, and their argument. */
 void show_attach(struct show *s, struct many_options *o);

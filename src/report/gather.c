@@ -30,6 +30,7 @@ struct gather {
 	struct strv columns;
 	struct group *groups;
 	size_t n;
+	size_t silenced;
 };
 
 struct gather *gather_new(const char *const *rows, const char *const *columns, size_t ncolumns)
@@ -183,7 +184,10 @@ static void add(
 void gather_add(struct gather *g, size_t row, size_t column, const struct trial *t)
 {
 	for (size_t i = 0; i < t->findings.n; i++)
-		add(g, row, column, t->name, &t->findings.items[i]);
+		if (t->findings.items[i].silenced)
+			g->silenced++;
+		else
+			add(g, row, column, t->name, &t->findings.items[i]);
 	if (t->retried)
 		add(g, row, column, t->name,
 			&(struct finding){.rule = "retried",
@@ -305,5 +309,8 @@ void gather_show(const struct gather *g, struct terminal *term)
 		free(last);
 		last = head;
 	}
+	if (g->silenced)
+		fprintf(term->out, "\n%zu finding%s silenced\n", g->silenced,
+			g->silenced == 1 ? "" : "s");
 	fflush(term->out);
 }

@@ -2,6 +2,7 @@
 #include "report/json.h"
 
 #include "judge/kmsg.h"
+#include "trial/expect.h"
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -82,6 +83,8 @@ static struct json_object *finding_json(const struct finding *f)
 	put(o, "message", f->message);
 	put(o, "advice", f->advice);
 	put(o, "excerpt", f->excerpt);
+	if (f->silenced)
+		json_object_object_add(o, "silenced", json_object_new_boolean(true));
 	return o;
 }
 
@@ -107,6 +110,12 @@ static struct json_object *trial_json(const struct trial *t)
 	json_object_object_add(o, "restored", json_object_new_boolean(t->restored));
 	put(o, "note", t->note);
 	put(o, "asked_for", t->asked);
+	if (t->expected && t->verdict <= VERDICT_FAIL) {
+		AUTO_FREE char *wanted = expect_text(t->expected, t->source);
+
+		put(o, "expected", wanted);
+		json_object_object_add(o, "as_expected", json_object_new_boolean(!t->unexpected));
+	}
 	json_object_object_add(o, "retried", json_object_new_boolean(t->retried != NULL));
 	if (t->retried)
 		put(o, "retried_because", t->retried);

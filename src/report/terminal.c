@@ -249,6 +249,7 @@ void terminal_finish(struct terminal *term, const struct trial *t)
 {
 	AUTO_FREE char *verdict = NULL;
 	bool died = t->run.end != RUN_DONE;
+	size_t silenced = 0;
 
 	catch_up(term, t);
 	if (t->retried)
@@ -257,7 +258,16 @@ void terminal_finish(struct terminal *term, const struct trial *t)
 	if (t->run.ncalls)
 		show_log(term, t, t->run.ncalls);
 	for (size_t i = 0; i < t->findings.n; i++)
-		terminal_finding(term, &t->findings.items[i]);
+		if (t->findings.items[i].silenced)
+			silenced++;
+		else
+			terminal_finding(term, &t->findings.items[i]);
+	if (silenced) {
+		AUTO_FREE char *note =
+			xasprintf("  %zu finding%s silenced\n", silenced, silenced == 1 ? "" : "s");
+
+		terminal_paint(term, DIM, note);
+	}
 	if (t->note) {
 		AUTO_FREE char *note = xasprintf("  note: %s\n", t->note);
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "machine/ahead.h"
+#include "trial/expect.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -82,6 +83,9 @@ static bool run_one(struct work *w, struct trial *t)
 	options.ahead = w->m->ahead;
 	options.watch = watch;
 	options.arg = w;
+	options.expected = item->expected;
+	if (item->expected)
+		expect_apply(item->expected, &options);
 	if (!item->target)
 		trial_skip(&options, item->os, item->why, t);
 	else if (trial_run(&options, t) == -EINTR)

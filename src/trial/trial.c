@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "check/order.h"
 #include "judge/judge.h"
+#include "trial/expect.h"
 #include "trial/load.h"
 
 #include <elf.h>
@@ -350,6 +351,18 @@ static void drop_modules(struct trial *t)
 	t->kos = NULL;
 }
 
+/* Whether what was found is what was expected. */
+static void compare(struct trial *t, const struct trial_options *o)
+{
+	AUTO_BUF struct buf why = {0};
+
+	t->expected = o->expected;
+	if (!t->expected || t->verdict > VERDICT_FAIL)
+		return;
+	if (!expect_met(t->expected, t->source, &t->findings, &why))
+		t->unexpected = buf_take(&why);
+}
+
 int trial_run(const struct trial_options *o, struct trial *t)
 {
 	AUTO_FREE char *real = realpath(o->path, NULL);
@@ -369,6 +382,8 @@ int trial_run(const struct trial_options *o, struct trial *t)
 		r = run_stages(t, o, &t->error);
 	}
 	drop_modules(t);
+	if (o->silence)
+		findings_silence(&t->findings, o->silence);
 	t->took_us = clock_us() - began;
 	t->class = findings_worst(&t->findings);
 	t->verdict = r ? VERDICT_INFRASTRUCTURE
@@ -376,6 +391,7 @@ int trial_run(const struct trial_options *o, struct trial *t)
 			(o->strict && findings_count(&t->findings, SEVERITY_WARNING))
 		? VERDICT_FAIL
 		: VERDICT_PASS;
+	compare(t, o);
 	return r == -EINTR ? r : 0;
 }
 
@@ -411,6 +427,7 @@ void trial_free(struct trial *t)
 	free(t->note);
 	free(t->retried);
 	free(t->asked);
+	free(t->unexpected);
 	free(t->name);
 	free(t->source);
 	*t = (struct trial){0};

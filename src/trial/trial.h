@@ -28,6 +28,8 @@ struct step {
 enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_INFRASTRUCTURE, VERDICT_SKIPPED };
 #define VERDICTS 4
 
+struct expected;
+
 struct trial {
 	char *name;   /* the module's, for people: "hello" */
 	char *source; /* the directory or the .ko, an absolute path */
@@ -65,6 +67,10 @@ struct trial {
 	enum class class;   /* the worst finding's; CLASS_PASS for a pass */
 	struct error error; /* VERDICT_INFRASTRUCTURE: what failed; VERDICT_SKIPPED: why */
 	int64_t took_us;
+
+	const struct expected *expected; /* as in the options; not owned */
+	char *unexpected; /* why what was found is not what was expected, a sentence; NULL: it is, or
+			     nothing was expected */
 };
 
 /* What is done between load and unload. */
@@ -95,8 +101,10 @@ struct trial_options {
 	enum exercise exercise;
 	uint64_t seed; /* for EXERCISE_AUTO */
 	int exercise_timeout_ms;
-	unsigned cycles; /* how often to load and unload; 0 is once */
-	bool strict;	 /* a warning fails the trial */
+	unsigned cycles;		 /* how often to load and unload; 0 is once */
+	bool strict;			 /* a warning fails the trial */
+	const struct strv *silence;	 /* rules whose findings do not count; may be NULL */
+	const struct expected *expected; /* what is to be found (trial/expect.h); may be NULL */
 
 	/* Told of the trial as it goes: before a stage (`done` NULL) and after it. May be NULL. */
 	void (*watch)(void *arg, const struct trial *t, enum stage stage, const struct step *done);

@@ -92,6 +92,20 @@ static void one_command_runs_both_systems(void **state)
 	lab_free(&o);
 }
 
+static void a_module_with_an_array_on_the_stack_loads(void **state)
+{
+	/* Whose functions the compiler guards, if it is let. */
+	struct outcome o = try("static __noinline int f(const char *s) { char b[64]; "
+			       "strlcpy(b, s, sizeof(b)); return (strlen(b)); }",
+		"printf(\"length %d\\n\", f(\"four\"));", "", 0, "pass", NULL, NULL);
+	AUTO_BUF struct buf log = {0};
+
+	(void)state;
+	lab_log(&o, "module", &log);
+	assert_non_null(strstr(log.data, "length 4"));
+	lab_free(&o);
+}
+
 /* These two need no FreeBSD, but a registry without one. */
 static void a_system_without_a_target_is_skipped_with_the_command_that_adds_one(void **state)
 {
@@ -416,6 +430,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hello_says_both_its_lines),
+		cmocka_unit_test(a_module_with_an_array_on_the_stack_loads),
 		cmocka_unit_test(one_command_runs_both_systems),
 		cmocka_unit_test(
 			a_system_without_a_target_is_skipped_with_the_command_that_adds_one),

@@ -68,7 +68,7 @@ static char *plan_text(const struct targets *all, int *status, const char *const
 
 			for (size_t i = 0; i < p.n; i++)
 				if (p.items[i].row == r && p.items[i].column == c)
-					cell = p.columns[c].target ? 'x' : 's';
+					cell = p.columns[c].target && !p.items[i].why ? 'x' : 's';
 			buf_addf(&out, "%c", cell);
 		}
 		buf_adds(&out, "\n");
@@ -211,6 +211,104 @@ static void a_modules_source_is_its_source_whatever_lies_beside_it(void **state)
 	targets_free(&all);
 }
 
+static void a_directory_of_sources_stands_for_all_of_them_sorted(void **state)
+{
+	struct targets all = make_targets();
+
+	(void)state;
+	put_sources();
+	put("g/README", "");
+	put("g/z/linux/Makefile", "obj-m += z.o\n");
+	put("g/z/linux/z.c", "");
+	put("g/deep/er/a/Makefile", "obj-m += a.o\n");
+	put("g/deep/er/a/a.c", "");
+	put("g/deep/er/a/sub/Makefile", "obj-m += not.o\n");
+	put("g/.hidden/Makefile", "obj-m += not.o\n");
+	put("g/y/freebsd/Makefile", "KMOD=y\nSRCS=y.c\n.include <bsd.kmod.mk>\n");
+	/* What make has left beside the sources is no row of its own. */
+	put_elf("g/z/linux/z.ko", 0);
+	put_link("g/loop", "..");
+	expect(&all, WORDS("g"), "a x-\ny -x\nz x-\ntable");
+	targets_free(&all);
+}
+
+/* Renames the last of the three targets. */
+static struct targets with_debug(void)
+{
+	struct targets all = make_targets();
+
+	free(all.items[2].name);
+	all.items[2].name = xstrdup("debian:bookworm/debug");
+	return all;
+}
+
+static void what_takes_another_kind_of_target_gets_it_or_is_skipped(void **state)
+{
+	struct targets all = with_debug();
+
+	(void)state;
+	put_sources();
+	put("hello/expect", "linux debug lock-order\n");
+	put("both/expect", "linux any hang\nfreebsd debug hang\n");
+	/* By itself it takes the one that is there; there is none for FreeBSD. */
+	expect(&all, WORDS("hello", "both"), "hello x--\nboth -xs\ntable");
+	expect(&all, WORDS("hello", "-t", "debian:bookworm/cloud"), "hello s\nstory");
+	expect(&all, WORDS("hello", "-t", "debian:*"), "hello -x\ntable");
+	targets_free(&all);
+}
+
+static void why_it_is_skipped_names_the_target_to_add(void **state)
+{
+	struct targets all = make_targets();
+	AUTO_STRV struct strv none = {0};
+	AUTO_FREE char *dir = in_home("hello");
+	struct plan p;
+
+	(void)state;
+	put_sources();
+	put("hello/expect", "linux race data-race\n");
+	assert_int_equal(
+		plan_make(&p, &(struct plan_request){.paths = &dir, .npaths = 1, .targets = &none},
+			&all),
+		EXIT_PASSED);
+	assert_string_equal(
+		p.items[0].why, "needs a race target: kmodlab target add debian:bookworm/race");
+	plan_free(&p);
+	assert_int_equal(
+		plan_make(&p,
+			&(struct plan_request){
+				.paths = &dir, .npaths = 1, .targets = &none, .require = true},
+			&all),
+		EXIT_INFRASTRUCTURE);
+	plan_free(&p);
+	targets_free(&all);
+}
+
+static void what_is_to_be_checked_has_to_say_what_is_expected(void **state)
+{
+	struct targets all = make_targets();
+	AUTO_STRV struct strv none = {0};
+	AUTO_FREE char *dir = in_home("hello");
+	struct plan_request q = {.paths = &dir, .npaths = 1, .targets = &none, .expect = true};
+	struct plan p;
+
+	(void)state;
+	put_sources();
+	assert_int_equal(plan_make(&p, &q, &all), EXIT_USAGE);
+	assert_non_null(strstr(said, "hello/expect"));
+	plan_free(&p);
+	put("hello/expect", "whatever this is\n");
+	assert_int_equal(plan_make(&p, &q, &all), EXIT_USAGE);
+	assert_non_null(strstr(said, "hello/expect:1"));
+	plan_free(&p);
+	/* To who does not ask for it, the file is anybody's. */
+	q.expect = false;
+	assert_int_equal(plan_make(&p, &q, &all), EXIT_PASSED);
+	assert_null(p.rows[0].expect);
+	plan_free(&p);
+	targets_free(&all);
+}
+
 static void modules_of_one_name_are_told_apart_by_their_paths(void **state)
 {
 	struct targets all = make_targets();
@@ -257,6 +355,10 @@ int main(void)
 		TEST(what_fits_nothing_is_refused_and_says_what_there_is),
 		TEST(a_directory_of_modules_stands_for_all_of_them_sorted),
 		TEST(a_modules_source_is_its_source_whatever_lies_beside_it),
+		TEST(a_directory_of_sources_stands_for_all_of_them_sorted),
+		TEST(what_takes_another_kind_of_target_gets_it_or_is_skipped),
+		TEST(why_it_is_skipped_names_the_target_to_add),
+		TEST(what_is_to_be_checked_has_to_say_what_is_expected),
 		TEST(modules_of_one_name_are_told_apart_by_their_paths),
 		TEST(thousands_of_modules_are_planned_in_no_time),
 	};

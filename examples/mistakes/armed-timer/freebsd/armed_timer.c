@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Counts the tenths of a second, also those after its end. */
+/* Counts the minutes, also those after its end. */
 #include <sys/param.h>
 #include <sys/callout.h>
 #include <sys/kernel.h>
@@ -7,12 +7,12 @@
 #include <sys/systm.h>
 
 static struct callout timer;
-static unsigned int tenths;
+static unsigned int minutes;
 
-static void tick(void *arg __unused)
+static void count(void *arg __unused)
 {
-	tenths++;
-	callout_reset(&timer, hz / 10, tick, NULL);
+	minutes++;
+	callout_reset(&timer, 60 * hz, count, NULL);
 }
 
 static int armed_timer_event(module_t mod __unused, int what, void *arg __unused)
@@ -20,11 +20,11 @@ static int armed_timer_event(module_t mod __unused, int what, void *arg __unused
 	switch (what) {
 	case MOD_LOAD:
 		callout_init(&timer, 1);
-		callout_reset(&timer, hz / 10, tick, NULL); /* expect: leftover-timer */
+		callout_reset(&timer, 60 * hz, count, NULL); /* expect: leftover-timer */
 		return (0);
 	case MOD_UNLOAD:
 		/* The mistake: callout_drain(&timer) is missing, and what it will call is about to go. */
-		printf("armed-timer: %u tenths of a second\n", tenths);
+		printf("armed-timer: %u minutes\n", minutes);
 		return (0);
 	default:
 		return (EOPNOTSUPP);

@@ -5,11 +5,11 @@
 #include <sys/module.h>
 #include <sys/systm.h>
 
-#define BUFFER (16 * 1024)
+#define BUFFER (KSTACK_PAGES * PAGE_SIZE)
 
 static __noinline int turn_round(const char *text)
 {
-	/* The mistake: the whole stack of a thread in the kernel is 16 KB. This belongs to malloc(9). */
+	/* The mistake: that is the whole stack of a thread in the kernel, 16 KB. This belongs to malloc(9). */
 	char buffer[BUFFER];
 	size_t i, len = strlen(text);
 

@@ -4,12 +4,13 @@
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/string.h>
+#include <linux/thread_info.h>
 
-#define BUFFER (16 * 1024)
+#define BUFFER THREAD_SIZE
 
 static noinline int turn_round(const char *text)
 {
-	/* The mistake: the whole stack of a thread in the kernel is 16 KB. This belongs to kmalloc(). */
+	/* The mistake: that is the whole stack, 16 KB in most kernels. This belongs to kmalloc(). */
 	char buffer[BUFFER]; /* expect: compiler-warning */
 	size_t i, len = strlen(text);
 

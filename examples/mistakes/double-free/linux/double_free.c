@@ -25,7 +25,7 @@ static int __init double_free_init(void)
 static void __exit double_free_exit(void)
 {
 	show_and_free();
-	kfree(buffer); /* expect: double-free */
+	kfree(buffer); /* expect: double-free bug-assertion */
 }
 
 module_init(double_free_init);

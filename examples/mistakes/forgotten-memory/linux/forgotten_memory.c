@@ -30,7 +30,8 @@ static void forget_all(void)
 {
 	struct word *w, *next;
 
-	list_for_each_entry_safe (w, next, &words, link) {
+	list_for_each_entry_safe(w, next, &words, link)
+	{
 		list_del(&w->link);
 		/* The mistake: the list has forgotten the word, but kfree(w) is missing. */
 	}

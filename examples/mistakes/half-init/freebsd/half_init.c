@@ -26,8 +26,7 @@ static int begin(void)
 	args.mda_flags = MAKEDEV_CHECKNAME;
 	args.mda_devsw = &half_cdevsw;
 	args.mda_mode = 0600;
-	/* The mistake: when there is a device of that name already, page is not freed. MOD_UNLOAD does not come
-	 * to what did not load. */
+	/* The mistake: when there is a device of that name already, page is not freed here ... */
 	return (make_dev_s(&args, &device, "null"));
 }
 
@@ -37,6 +36,9 @@ static int half_init_event(module_t mod __unused, int what, void *arg __unused)
 	case MOD_LOAD:
 		return (begin());
 	case MOD_UNLOAD:
+		/* ... nor there: MOD_UNLOAD comes, after a MOD_LOAD that failed, too. */
+		if (device == NULL)
+			return (0);
 		destroy_dev(device);
 		free(page, M_HALF);
 		return (0);

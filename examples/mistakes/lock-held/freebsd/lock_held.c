@@ -4,20 +4,20 @@
 #include <sys/kernel.h>
 #include <sys/lock.h>
 #include <sys/module.h>
-#include <sys/mutex.h>
+#include <sys/sx.h>
 #include <sys/systm.h>
 
-static struct mtx lock;
-MTX_SYSINIT(lock_held, &lock, "level", MTX_DEF);
+static struct sx lock;
+SX_SYSINIT(lock_held, &lock, "level");
 static int level;
 
 static __noinline int set_level(int new)
 {
-	mtx_lock(&lock); /* expect: lock-held */
+	sx_xlock(&lock); /* expect: lock-held */
 	if (new < 0)
 		return (EINVAL); /* The mistake: with the lock held. */
 	level = new;
-	mtx_unlock(&lock);
+	sx_xunlock(&lock);
 	return (0);
 }
 
