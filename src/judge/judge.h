@@ -25,9 +25,7 @@ struct crash {
 	char *place;	    /* "hello_init+0x5/0x1000 [hello]", or NULL */
 };
 
-/* The first crash at or after record `from` of a Linux log: 1 and `c` (free with crash_free), or 0. */
-int crash_find_linux(const struct record *log, size_t n, size_t from, struct crash *c);
-/* The same for FreeBSD's. */
+/* The first crash at or after record `from` of a FreeBSD log: 1 and `c` (free with crash_free), or 0. */
 int crash_find_freebsd(const struct record *log, size_t n, size_t from, struct crash *c);
 void crash_free(struct crash *c);
 

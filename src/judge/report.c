@@ -52,9 +52,9 @@ int report_find_freebsd(const struct record *log, size_t n, size_t from, struct 
 	return crash_find_freebsd(log, n, from, &c) ? from_crash(&c, out) : 0;
 }
 
-int report_find_linux(const struct record *log, size_t n, size_t from, struct report *out)
+void crash_free(struct crash *c)
 {
-	struct crash c;
-
-	return crash_find_linux(log, n, from, &c) ? from_crash(&c, out) : 0;
+	free(c->title);
+	free(c->place);
+	*c = (struct crash){0};
 }
