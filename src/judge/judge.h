@@ -23,18 +23,6 @@ void judge_hang(const struct run *r, struct findings *out);
  * or `after` it. Caller frees. */
 char *judge_when(const struct run *r, size_t call, bool after);
 
-/* One way in which a kernel says that it has crashed, found in its log. */
-struct crash {
-	size_t first, last; /* the records it spans */
-	bool fatal;	    /* false: a WARN, after which the kernel goes on as before */
-	char *title;	    /* "BUG: kernel NULL pointer dereference, address: 0000000000000008" */
-	char *place;	    /* "hello_init+0x5/0x1000 [hello]", or NULL */
-};
-
-/* The first crash at or after record `from` of a Linux log: 1 and `c` (free with crash_free), or 0. */
-int crash_find_linux(const struct record *log, size_t n, size_t from, struct crash *c);
-void crash_free(struct crash *c);
-
 /* Whether it is only what came of looking for leftovers: the agent read a list whose entry's memory is gone
  * (PROTO_DEADLY), and judge_leftovers tells of that. */
 bool judge_is_of_survey(const struct run *r, size_t first, size_t last);

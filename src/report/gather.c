@@ -57,6 +57,8 @@ void gather_free(struct gather *g)
 		free(a->finding.message);
 		free(a->finding.advice);
 		free(a->finding.excerpt);
+		free(a->finding.trace);
+		free(a->finding.function);
 	}
 	free(g->groups);
 	strv_free(&g->columns);
@@ -177,6 +179,8 @@ static void add(
 		a->finding.message = copy(f->message);
 		a->finding.advice = copy(f->advice);
 		a->finding.excerpt = copy(f->excerpt);
+		a->finding.trace = copy(f->trace);
+		a->finding.function = copy(f->function);
 	}
 	add_place(&g->groups[i], row, column);
 }

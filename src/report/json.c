@@ -82,6 +82,8 @@ static struct json_object *finding_json(const struct finding *f)
 	json_object_object_add(o, "column", f->column ? json_object_new_int64(f->column) : NULL);
 	put(o, "message", f->message);
 	put(o, "advice", f->advice);
+	put(o, "function", f->function);
+	put(o, "trace", f->trace);
 	put(o, "excerpt", f->excerpt);
 	if (f->silenced)
 		json_object_object_add(o, "silenced", json_object_new_boolean(true));

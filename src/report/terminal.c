@@ -11,6 +11,8 @@
 #define LOG_ENDS  25
 /* Of a long excerpt, so much is its end: a sixth. */
 #define EXCERPT_SHOWN 60
+/* Of one whose essence stands above it already. */
+#define TRACED_EXCERPT 6
 
 void terminal_setup(struct terminal *term, FILE *out)
 {
@@ -192,10 +194,10 @@ void terminal_watch(void *arg, const struct trial *t, enum stage stage, const st
 	fflush(term->out);
 }
 
-/* `text`, each line behind `margin`; the middle of a long one left out. */
-static void show_excerpt(struct terminal *term, const char *text, const char *margin)
+/* `text`, each line behind `margin`; the middle of one that has more than `most` lines left out. */
+static void show_excerpt(struct terminal *term, const char *text, const char *margin, size_t most)
 {
-	size_t lines = 0, at = 0, end = term->excerpt / 6;
+	size_t lines = 0, at = 0, end = most / 6;
 
 	for (const char *p = text; (p = strchr(p, '\n')); p++)
 		lines++;
@@ -203,9 +205,9 @@ static void show_excerpt(struct terminal *term, const char *text, const char *ma
 		size_t len = strcspn(p, "\n");
 		AUTO_FREE char *one = xasprintf("%s%.*s\n", margin, (int)len, p);
 
-		if (lines <= term->excerpt || at < term->excerpt - end || at >= lines - end)
+		if (lines <= most || at < most - end || at >= lines - end)
 			terminal_paint(term, DIM, one);
-		else if (at == term->excerpt - end)
+		else if (at == most - end)
 			fprintf(term->out, "%s…\n", margin);
 		p += len + (p[len] == '\n');
 	}
@@ -239,8 +241,10 @@ void terminal_finding(struct terminal *term, const struct finding *f)
 	fprintf(term->out, "%s ", f->message);
 	AUTO_FREE char *rule = xasprintf("[%s]\n", f->rule);
 	terminal_paint(term, DIM, rule);
+	if (f->trace)
+		show_excerpt(term, f->trace, "    ", term->excerpt);
 	if (f->excerpt)
-		show_excerpt(term, f->excerpt, "    | ");
+		show_excerpt(term, f->excerpt, "    | ", f->trace ? TRACED_EXCERPT : term->excerpt);
 	if (f->advice)
 		fprintf(term->out, "    → %s\n", f->advice);
 }
@@ -275,7 +279,7 @@ void terminal_finish(struct terminal *term, const struct trial *t)
 	}
 	if (t->run.console && *t->run.console && (term->console || (died && !t->run.nlog))) {
 		fputs("  console:\n", term->out);
-		show_excerpt(term, t->run.console, "    | ");
+		show_excerpt(term, t->run.console, "    | ", term->excerpt);
 	}
 	switch (t->verdict) {
 	case VERDICT_PASS:
