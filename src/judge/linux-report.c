@@ -103,8 +103,8 @@ static bool is_tail(const char *line)
 static bool goes_on(const char *line)
 {
 	static const char *const more[] = {"Oops: ", "Oops[",
-		"Internal error: ", "Kernel panic - not syncing",
-		"stack guard page: ", "double fault: ", "kernel stack overflow ",
+		"Internal error: ", "Kernel panic - not syncing", "stack guard page: ",
+		"double fault: ", "invalid opcode: ", "kernel stack overflow ",
 		"KASAN: ", "BUG: unable to handle ", "BUG: kernel NULL ", "traps: PANIC", NULL};
 
 	return starts_any(line, more) || strstr(line, "stack guard page was hit");
