@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cli/cli.h"
 
+#include "base/clock.h"
 #include "cli/plan.h"
 #include "cli/show.h"
 #include "rules/rules.h"
 #include "trial/many.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <sched.h>
 #include <stdio.h>
@@ -33,6 +35,13 @@ static const char help[] =
 	"      --timeout S        seconds that a load or an unload may take (default 30)\n"
 	"      --build-timeout S  seconds that the build may take (default 600)\n"
 	"      --boot-timeout S   seconds that the kernel may take to come up (default 120)\n"
+	"      --exercise WHAT    between load and unload: tests (default: test.c and test.sh beside\n"
+	"                         the module), auto (those, and every file that the module made is\n"
+	"                         used in all ways), none\n"
+	"      --seed N           what auto does is drawn from this (default: another each time)\n"
+	"      --exercise-timeout S   seconds that each test, or auto, may take (default 30)\n"
+	"      --cycles N         load and unload so often (default 1)\n"
+	"      --no-watch         do not look for what the module leaves behind: saves milliseconds\n"
 	"      --cpus N           processors of the machine (default 2)\n"
 	"      --memory MIB       memory of the machine (default 256)\n"
 	"      --accel KIND       auto (default), kvm or tcg: what runs the machine\n"
@@ -50,6 +59,11 @@ enum {
 	OPT_TIMEOUT,
 	OPT_BUILD_TIMEOUT,
 	OPT_BOOT_TIMEOUT,
+	OPT_EXERCISE,
+	OPT_SEED,
+	OPT_EXERCISE_TIMEOUT,
+	OPT_CYCLES,
+	OPT_NO_WATCH,
 	OPT_CPUS,
 	OPT_MEMORY,
 	OPT_ACCEL,
@@ -70,6 +84,11 @@ static const struct option options[] = {
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"build-timeout", required_argument, NULL, OPT_BUILD_TIMEOUT},
 	{"boot-timeout", required_argument, NULL, OPT_BOOT_TIMEOUT},
+	{"exercise", required_argument, NULL, OPT_EXERCISE},
+	{"seed", required_argument, NULL, OPT_SEED},
+	{"exercise-timeout", required_argument, NULL, OPT_EXERCISE_TIMEOUT},
+	{"cycles", required_argument, NULL, OPT_CYCLES},
+	{"no-watch", no_argument, NULL, OPT_NO_WATCH},
 	{"cpus", required_argument, NULL, OPT_CPUS},
 	{"memory", required_argument, NULL, OPT_MEMORY},
 	{"accel", required_argument, NULL, OPT_ACCEL},
@@ -98,16 +117,25 @@ static bool seconds(const char *text, int *ms)
 	return true;
 }
 
-static bool take_accel(const char *text, enum accel *out)
-{
-	static const char *const names[] = {"auto", "kvm", "tcg"};
+static const char *const accels[] = {"auto", "kvm", "tcg", NULL};
+static const char *const exercises[] = {"tests", "auto", "none", NULL};
 
-	for (int i = 0; i < 3; i++)
-		if (!strcmp(text, names[i])) {
-			*out = (enum accel)i;
+/* Which of the words it is. */
+static bool take_word(const char *text, const char *const *words, long *out)
+{
+	for (*out = 0; words[*out]; (*out)++)
+		if (!strcmp(text, words[*out]))
 			return true;
-		}
 	return false;
+}
+
+static bool take_seed(const char *text, uint64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoull(text, &end, 0);
+	return *text >= '0' && *text <= '9' && !*end && !errno;
 }
 
 /* Takes "RULE,RULE". EXIT_PASSED or EXIT_USAGE. */
@@ -180,6 +208,23 @@ static int take_options(int argc, char **argv, struct request *q)
 		case OPT_BOOT_TIMEOUT:
 			ok = seconds(optarg, &o->boot_timeout_ms);
 			break;
+		case OPT_EXERCISE:
+			ok = take_word(optarg, exercises, &n);
+			o->exercise = (enum exercise)n;
+			break;
+		case OPT_SEED:
+			ok = take_seed(optarg, &o->seed);
+			break;
+		case OPT_EXERCISE_TIMEOUT:
+			ok = seconds(optarg, &o->exercise_timeout_ms);
+			break;
+		case OPT_CYCLES:
+			ok = cli_number(optarg, 1, 100000, &n);
+			o->cycles = (unsigned)n;
+			break;
+		case OPT_NO_WATCH:
+			o->no_watch = true;
+			break;
 		case OPT_CPUS:
 			ok = cli_number(optarg, 1, 64, &n);
 			o->cpus = (unsigned)n;
@@ -189,7 +234,8 @@ static int take_options(int argc, char **argv, struct request *q)
 			o->memory_mib = (unsigned)n;
 			break;
 		case OPT_ACCEL:
-			ok = take_accel(optarg, &o->accel);
+			ok = take_word(optarg, accels, &n);
+			o->accel = (enum accel)n;
 			break;
 		case OPT_COLD:
 			o->cold = true;
@@ -266,7 +312,9 @@ int run_main(int argc, char **argv)
 				    .call_timeout_ms = 30000,
 				    .boot_timeout_ms = 120000,
 				    .memory_mib = 256,
-				    .cpus = 2},
+				    .cpus = 2,
+				    .exercise_timeout_ms = 30000,
+				    .seed = (uint64_t)clock_us() % 1000000},
 		.jobs = processors()};
 	struct targets all = {0};
 	struct plan plan = {0};

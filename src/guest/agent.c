@@ -315,6 +315,20 @@ static void end_call(int32_t error, int32_t signal)
 	common->busy = 0;
 }
 
+void agent_begin(uint32_t serial)
+{
+	common->serial = serial;
+	common->began = os_now_us();
+	__atomic_store_n(&common->busy, 1, __ATOMIC_SEQ_CST);
+}
+
+void agent_end(int32_t error, int32_t signal)
+{
+	lock();
+	end_call(error, signal);
+	unlock();
+}
+
 static void call_module(const struct proto_header *h, const uint8_t *at, const uint8_t *end)
 {
 	struct proto_load part = {0, 0};
@@ -326,9 +340,7 @@ static void call_module(const struct proto_header *h, const uint8_t *at, const u
 		refuse(h->serial, 22 /* EINVAL */);
 		return;
 	}
-	common->serial = h->serial;
-	common->began = os_now_us();
-	__atomic_store_n(&common->busy, 1, __ATOMIC_SEQ_CST);
+	agent_begin(h->serial);
 	if (h->type == PROTO_UNLOAD)
 		r = os_unload(name);
 	else if (part.length)

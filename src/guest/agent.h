@@ -13,6 +13,9 @@ void agent_tell(
 void agent_tell_log(void);
 /* Ends the request. Takes the lock. */
 void agent_done(uint32_t serial, int32_t error, int32_t signal, uint64_t usec);
+/* Something begins that may not come back: the watcher answers for it then. It ends with its log and DONE. */
+void agent_begin(uint32_t serial);
+void agent_end(int32_t error, int32_t signal);
 /* The string at *at in a body that ends at `end`; moves *at past it. 0 when there is none. */
 const char *agent_string(const uint8_t **at, const uint8_t *end);
 

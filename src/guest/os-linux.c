@@ -58,7 +58,7 @@ int os_open_read(const char *file)
 
 int os_open_append(const char *file)
 {
-	return (int)sys3(__NR_open, file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	return (int)sys3(__NR_open, file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0700);
 }
 
 void os_close(int fd)

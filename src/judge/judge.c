@@ -95,6 +95,14 @@ static void judge_signal(const struct run *r, size_t call, struct findings *out)
 {
 	const struct call *c = &r->calls[call];
 
+	if (c->kind == CALL_EXERCISE) {
+		finding_add(out, "crash", SEVERITY_ERROR, CLASS_CRASH,
+			xasprintf(
+				"a process that used %s (%s) was killed in the kernel by signal %d",
+				c->ko->name, c->what, c->signal),
+			NULL);
+		return;
+	}
 	finding_add(out, "crash", SEVERITY_ERROR, CLASS_CRASH,
 		xasprintf("the process that called %s's %s was killed in the kernel by signal %d",
 			c->ko->name, half(r, c), c->signal),
@@ -110,6 +118,8 @@ void judge_run(const struct run *r, const struct target *target, struct findings
 	for (size_t i = 0; i < r->ncalls; i++) {
 		if (!crashed && r->calls[i].signal)
 			judge_signal(r, i, out);
+		else if (r->calls[i].kind == CALL_EXERCISE)
+			judge_exercise(r, i, out);
 		else if (r->calls[i].returned && !r->calls[i].signal && !r->calls[i].optional)
 			judge_system(r->os)->refusal(r, i, target, out);
 	}

@@ -10,6 +10,8 @@
  * looked up. */
 void judge_run(const struct run *r, const struct target *target, struct findings *out);
 
+/* The status of a test that was run between load and unload. */
+void judge_exercise(const struct run *r, size_t call, struct findings *out);
 /* What the module left behind: findings from run.left. */
 void judge_left(const struct run *r, struct findings *out);
 /* Its two halves: what was followed (memory, timers, work, …), and what is listed somewhere. */

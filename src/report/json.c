@@ -41,14 +41,17 @@ static struct json_object *target_json(const struct target *t)
 static struct json_object *step_json(const struct trial *t, const struct step *s)
 {
 	struct json_object *o = json_object_new_object();
-	bool call = s->stage == STAGE_LOAD || s->stage == STAGE_UNLOAD;
+	bool call = s->stage >= STAGE_LOAD;
 
 	put(o, "stage", stage_name(s->stage));
 	json_object_object_add(o, "ok", json_object_new_boolean(s->ok));
 	put_ms(o, "ms", s->took_us);
 	put(o, "what", s->what);
 	if (call && s->call < t->run.ncalls && t->run.calls[s->call].returned)
-		put_int(o, "errno", t->run.calls[s->call].error);
+		put_int(o, s->stage == STAGE_EXERCISE ? "status" : "errno",
+			t->run.calls[s->call].error);
+	if (call && s->call < t->run.ncalls && t->run.calls[s->call].output)
+		put(o, "output", t->run.calls[s->call].output);
 	if (s->stage == STAGE_BUILD) {
 		json_object_object_add(o, "rebuilt", json_object_new_boolean(t->rebuilt));
 		json_object_object_add(o, "replayed", json_object_new_boolean(t->replayed));
@@ -59,13 +62,14 @@ static struct json_object *step_json(const struct trial *t, const struct step *s
 static struct json_object *record_json(const struct trial *t, const struct record *r)
 {
 	static const char *const origins[] = {"module", "taint", "kernel"};
+	static const char *const kinds[] = {"load", "unload", "exercise"};
 	struct json_object *o = json_object_new_object();
 
 	put_int(o, "us", (int64_t)r->usec);
 	put(o, "level", r->level >= LEVEL_UNKNOWN ? NULL : kmsg_level_name(r->level));
 	put(o, "origin", origins[r->origin]);
 	if (r->call < t->run.ncalls)
-		put(o, "stage", t->run.calls[r->call].kind == CALL_LOAD ? "load" : "unload");
+		put(o, "stage", kinds[t->run.calls[r->call].kind]);
 	put(o, "text", r->text);
 	return o;
 }

@@ -154,6 +154,25 @@ static void note_retry(struct terminal *term, const struct trial *t)
 	terminal_paint(term, DIM, note);
 }
 
+/* `text`, each line behind `margin`; the middle of one that has more than `most` lines left out. */
+static void show_excerpt(struct terminal *term, const char *text, const char *margin, size_t most)
+{
+	size_t lines = 0, at = 0, end = most / 6;
+
+	for (const char *p = text; (p = strchr(p, '\n')); p++)
+		lines++;
+	for (const char *p = text; *p; at++) {
+		size_t len = strcspn(p, "\n");
+		AUTO_FREE char *one = xasprintf("%s%.*s\n", margin, (int)len, p);
+
+		if (lines <= most || at < most - end || at >= lines - end)
+			terminal_paint(term, DIM, one);
+		else if (at == most - end)
+			fprintf(term->out, "%s…\n", margin);
+		p += len + (p[len] == '\n');
+	}
+}
+
 static void show_step(struct terminal *term, const struct trial *t, const struct step *s)
 {
 	if (s->stage >= STAGE_BOOT)
@@ -168,7 +187,10 @@ static void show_step(struct terminal *term, const struct trial *t, const struct
 			accel_name(t->accel));
 	terminal_paint(term, s->ok ? DIM : RED, step_note(t, s));
 	fputc('\n', term->out);
-	if (s->stage == STAGE_LOAD || s->stage == STAGE_UNLOAD)
+	if (s->stage == STAGE_EXERCISE && t->run.calls[s->call].output)
+		show_excerpt(term, t->run.calls[s->call].output, "             output   ",
+			term->excerpt);
+	if (s->stage >= STAGE_LOAD)
 		show_log(term, t, s->call);
 }
 
@@ -192,25 +214,6 @@ void terminal_watch(void *arg, const struct trial *t, enum stage stage, const st
 	if (!done && term->live)
 		fprintf(term->out, "\r\033[K  %-8s…", stage_name(stage));
 	fflush(term->out);
-}
-
-/* `text`, each line behind `margin`; the middle of one that has more than `most` lines left out. */
-static void show_excerpt(struct terminal *term, const char *text, const char *margin, size_t most)
-{
-	size_t lines = 0, at = 0, end = most / 6;
-
-	for (const char *p = text; (p = strchr(p, '\n')); p++)
-		lines++;
-	for (const char *p = text; *p; at++) {
-		size_t len = strcspn(p, "\n");
-		AUTO_FREE char *one = xasprintf("%s%.*s\n", margin, (int)len, p);
-
-		if (lines <= most || at < most - end || at >= lines - end)
-			terminal_paint(term, DIM, one);
-		else if (at == most - end)
-			fprintf(term->out, "%s…\n", margin);
-		p += len + (p[len] == '\n');
-	}
 }
 
 /* A file as the user would name it: relative where it is below the current directory. */

@@ -1,9 +1,131 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Between load and unload: the tests that lie beside the module are run in the machine, and with --exercise=auto every
+ * file that appeared with the module is used in all ways. Each is a call of its own, with its output.
+ */
 #include "trial/exercise.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ROUNDS	  300 /* things that each process of an automatic exercise does */
+#define FILES_MAX 64
+#define SHELL	  "/tmp/busybox"
+
+/* A call that is about to be made; its index. */
+static size_t begin(struct trial *t, char *what)
+{
+	struct call *c = ARRAY_ADD(t->run.calls, t->run.ncalls);
+
+	c->kind = CALL_EXERCISE;
+	c->ko = &t->kos[t->modules.n - 1];
+	c->what = what;
+	return t->run.ncalls - 1;
+}
+
+/* What came of it; as exercise(). */
+static int end(struct trial *t, const struct trial_options *o, load_step_fn *step, size_t at,
+	const struct proto_done *done, int r, int64_t took_us)
+{
+	struct call *c = &t->run.calls[at];
+
+	c->returned = !r;
+	if (!r) {
+		c->error = done->error;
+		c->signal = done->signal;
+		took_us = (int64_t)done->usec;
+	}
+	c->took_us = took_us;
+	step(t, o, STAGE_EXERCISE, !r && !c->error && !c->signal, took_us, xstrdup(c->what), at);
+	return r ? r : c->signal != 0;
+}
+
+static void add_word(struct buf *b, const char *word)
+{
+	buf_add(b, word, strlen(word) + 1);
+}
+
+static int run_program(struct trial *t, const struct trial_options *o, struct machine *m,
+	const struct test_program *p, load_step_fn *step, struct error *err)
+{
+	struct proto_run run = {(uint32_t)o->exercise_timeout_ms, 0};
+	AUTO_FREE char *name = xasprintf("/tmp/kmodlab-%s", p->script ? "test.sh" : "test");
+	size_t at = begin(t, xstrdup(p->what));
+	AUTO_BUF struct buf body = {0};
+	struct proto_done done = {0};
+	int r = 0;
+
+	if (p->script)
+		r = load_place(t, m, t->tests.shell, t->tests.shell_len, SHELL, o->call_timeout_ms,
+			at, err);
+	r = r ?: load_place(t, m, p->bytes, p->len, name, o->call_timeout_ms, at, err);
+	buf_add(&body, &run, sizeof run);
+	if (p->script) {
+		add_word(&body, SHELL);
+		add_word(&body, "sh");
+	}
+	add_word(&body, name);
+	if (!r)
+		r = load_ask(t, m, PROTO_RUN, body.data, body.len, o->exercise_timeout_ms, at,
+			&done, err);
+	return r < 0 ? r : end(t, o, step, at, &done, r, (int64_t)o->exercise_timeout_ms * 1000);
+}
+
+/* What of all that appeared can be used: files, and devices that have no node. */
+static size_t add_files(const struct things *appeared, struct buf *body)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < appeared->n && n < FILES_MAX; i++) {
+		const struct thing *x = &appeared->items[i];
+		bool node = x->kind == PROTO_NODE || x->kind == PROTO_PROC ||
+			x->kind == PROTO_SYSFS || x->kind == PROTO_DEBUGFS ||
+			x->kind == PROTO_SYSCTL;
+
+		if (!node && (x->kind != PROTO_DEVICE || strncmp(x->name, "char ", 5)))
+			continue;
+		if (body->len + strlen(x->name) + 1 > PROTO_BODY_MAX)
+			break;
+		add_word(body, x->name);
+		n++;
+	}
+	return n;
+}
+
+static int use_files(struct trial *t, const struct trial_options *o, struct machine *m,
+	load_step_fn *step, struct error *err)
+{
+	struct proto_exercise x = {.seed = o->seed, .rounds = ROUNDS};
+	struct proto_survey survey = {.what = PROTO_FILES | PROTO_OTHERS};
+	size_t at = begin(t, xasprintf("auto, seed %llu", (unsigned long long)o->seed));
+	AUTO_BUF struct buf body = {0};
+	struct proto_done done = {0};
+	int r = load_ask(
+		t, m, PROTO_SURVEY, &survey, sizeof survey, o->call_timeout_ms, at, &done, err);
+
+	/* It is to be over, those that hang killed, before we call it a hang. */
+	x.timeout_ms = (uint32_t)o->exercise_timeout_ms / 2;
+	buf_add(&body, &x, sizeof x);
+	if (!r && !add_files(&t->run.appeared, &body)) {
+		t->run.calls[at].output = xstrdup("the module made no file that could be used\n");
+		done = (struct proto_done){0};
+	} else if (!r) {
+		r = load_ask(t, m, PROTO_EXERCISE, body.data, body.len, o->exercise_timeout_ms, at,
+			&done, err);
+	}
+	return r < 0 ? r : end(t, o, step, at, &done, r, (int64_t)o->exercise_timeout_ms * 1000);
+}
 
 int exercise(struct trial *t, const struct trial_options *o, struct machine *m, load_step_fn *step,
 	struct error *err)
 {
-	(void)t, (void)o, (void)m, (void)step, (void)err;
-	return 0;
+	int r = 0;
+
+	if (o->watch && (t->tests.n || o->exercise == EXERCISE_AUTO))
+		o->watch(o->arg, t, STAGE_EXERCISE, NULL);
+	for (size_t i = 0; i < t->tests.n && !r; i++)
+		r = run_program(t, o, m, &t->tests.items[i], step, err);
+	if (!r && o->exercise == EXERCISE_AUTO)
+		r = use_files(t, o, m, step, err);
+	return r;
 }

@@ -236,19 +236,17 @@ static int never_heard(struct machine *m, struct error *err)
 	return error_set(err, EIO, "the machine's snapshot did not come to life, and was removed");
 }
 
-/* Lays a module that is larger than the area down in the machine piece by piece, as the file `name`. */
-static int place(struct trial *t, struct machine *m, const struct module_file *file,
-	const char *name, int timeout_ms, size_t call, struct error *err)
+int load_place(struct trial *t, struct machine *m, const void *bytes, size_t len, const char *name,
+	int timeout_ms, size_t call, struct error *err)
 {
-	for (size_t at = 0; at < file->len; at += PROTO_AREA) {
-		struct proto_load part = {
-			0, file->len - at < PROTO_AREA ? file->len - at : PROTO_AREA};
+	for (size_t at = 0; at < len; at += PROTO_AREA) {
+		struct proto_load part = {0, len - at < PROTO_AREA ? len - at : PROTO_AREA};
 		AUTO_BUF struct buf body = {0};
 		struct proto_done done;
 		uint32_t serial;
 		int r;
 
-		machine_lay(m, file->bytes + at, part.length);
+		machine_lay(m, (const char *)bytes + at, part.length);
 		buf_add(&body, &part, sizeof part);
 		buf_add(&body, name, strlen(name) + 1);
 		r = machine_send(m, PROTO_PLACE, body.data, body.len, &serial, err);
@@ -257,9 +255,8 @@ static int place(struct trial *t, struct machine *m, const struct module_file *f
 			return r;
 		if (done.error)
 			return error_set(err, done.error,
-				"the module %s does not fit into the machine (%s): give it more with "
-				"--memory",
-				file->path, strerror(done.error));
+				"%s does not fit into the machine (%s): give it more with --memory",
+				name, strerror(done.error));
 	}
 	return 0;
 }
@@ -280,7 +277,7 @@ static int offer(struct trial *t, struct machine *m, size_t index, int timeout_m
 	} else if (file->len > PROTO_AREA) {
 		part.length = 0;
 		name = xasprintf("/tmp/%s.ko", file->name);
-		r = place(t, m, file, name, timeout_ms, call, err);
+		r = load_place(t, m, file->bytes, file->len, name, timeout_ms, call, err);
 	} else {
 		machine_lay(m, file->bytes, file->len);
 		name = xasprintf("%s.ko", file->name);
@@ -475,6 +472,7 @@ static int all_calls(struct trial *t, const struct trial_options *o, struct mach
 		size_t loaded;
 
 		t->loaded = true;
+		t->cycle = i;
 		r = load_all(t, o, m, i ? t->nsupporting : 0, &loaded, step, err);
 		if (!r && o->exercise != EXERCISE_NONE)
 			r = exercise(t, o, m, step, err);

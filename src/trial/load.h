@@ -44,6 +44,10 @@ void load_take(struct trial *t, const struct message *msg, size_t call);
 int load_ask(struct trial *t, struct machine *m, enum proto_type request, const void *body,
 	size_t len, int timeout_ms, size_t call, struct proto_done *done, struct error *err);
 
+/* Lays bytes down in the machine as the file `name` there, piece by piece; anybody may run it. As load_ask. */
+int load_place(struct trial *t, struct machine *m, const void *bytes, size_t len, const char *name,
+	int timeout_ms, size_t call, struct error *err);
+
 /* Boots, loads, unloads. What the module does wrong is left in t->run; -errno with the sentence set is a
  * failure of ours. `step` is called after each call. */
 int load_run(struct trial *t, const struct trial_options *o, load_step_fn *step, struct error *err);

@@ -20,7 +20,8 @@ struct many_item {
 	const struct target *target; /* NULL: it is skipped, with `why` as the reason */
 	enum target_os os;
 	const char *why;
-	const struct expected *expected; /* what is to be found, and options of its own; may be NULL */
+	const struct expected
+		*expected; /* what is to be found, and options of its own; may be NULL */
 };
 
 struct many_options {

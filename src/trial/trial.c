@@ -44,7 +44,21 @@ const char *trial_verdict_name(const struct trial *t)
 static void step(struct trial *t, const struct trial_options *o, enum stage stage, bool ok,
 	int64_t took_us, char *what, size_t call)
 {
-	struct step *s = ARRAY_ADD(t->steps, t->nsteps);
+	bool last = t->cycle + 1 >= o->cycles;
+	struct step *s;
+
+	/* Of many cycles, those between the first and the last are not told of when they went well. */
+	if (ok && t->cycle && !last) {
+		free(what);
+		return;
+	}
+	if (t->cycle) {
+		char *plain = what;
+
+		what = xasprintf("%s  (cycle %u)", plain, t->cycle + 1);
+		free(plain);
+	}
+	s = ARRAY_ADD(t->steps, t->nsteps);
 
 	*s = (struct step){
 		.stage = stage, .ok = ok, .took_us = took_us, .what = what, .call = call};
@@ -144,6 +158,11 @@ static int build_stage(struct trial *t, const struct trial_options *o, struct er
 	step(t, o, STAGE_BUILD, b.ok, b.took_us, buf_take(&names), 0);
 	r = b.ok ? 0 : 1;
 	build_free(&b);
+	if (!r && o->exercise != EXERCISE_NONE)
+		r = testprog_build(
+			t->source, o->target, o->build_timeout_ms, &t->tests, &t->findings, err);
+	if (!r && findings_worst(&t->findings) >= CLASS_BUILD)
+		r = 1;
 	return r;
 }
 
@@ -349,6 +368,7 @@ static void drop_modules(struct trial *t)
 	}
 	free(t->kos);
 	t->kos = NULL;
+	testprog_free(&t->tests);
 }
 
 /* Whether what was found is what was expected. */

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/finding.h"
 #include "build/build.h"
+#include "build/testprog.h"
 #include "check/shelf.h"
 #include "judge/run.h"
 #include "machine/accel.h"
@@ -43,12 +44,14 @@ struct trial {
 	struct module_files modules;
 	struct ko *kos; /* one for each; NULL when it is over */
 	size_t nsupporting;
-	bool loaded; /* in the machine: what appears is there with the module */
+	unsigned cycle; /* of many, the one that it is at */
+	bool loaded;	/* in the machine: what appears is there with the module */
 	struct step *steps;
 	size_t nsteps;
 	struct run run;
 	struct findings findings;
-	char *build_log; /* or NULL */
+	char *build_log;	    /* or NULL */
+	struct test_programs tests; /* that lie beside the module; dropped when it is over */
 	bool rebuilt;
 	bool replayed; /* rebuilt without make; see struct build */
 	enum accel accel;

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_BUILD_TESTPROG_H
+#define KMODLAB_BUILD_TESTPROG_H
+/*
+ * The tests that lie beside a module: test.c, which is compiled for the target with its own compiler, in the same
+ * sandbox as the module, and test.sh, which a shell in the machine runs.
+ */
+#include "base/error.h"
+#include "base/finding.h"
+#include "target/target.h"
+
+struct test_program {
+	char *what; /* "test.c", "test.sh" */
+	char *bytes;
+	size_t len;
+	bool script;
+};
+
+struct test_programs {
+	struct test_program *items;
+	size_t n;
+	char *shell; /* what runs scripts: a static busybox; NULL without scripts */
+	size_t shell_len;
+};
+
+/* Reads or compiles what tests there are in `dir` (absolute, real). A test.c that was not changed since, and
+ * nothing that it includes from the directory either, is not compiled again. What does not compile is a
+ * finding (test-build), and so is, as a note, what cannot be run on such a target (test-skipped).
+ * 0, or -errno with the sentence set: as build_module. */
+int testprog_build(const char *dir, const struct target *target, int timeout_ms,
+	struct test_programs *out, struct findings *found, struct error *err);
+void testprog_free(struct test_programs *all);
+
+#endif
