@@ -528,8 +528,10 @@ static void on_functions(int program, const char *names, int at_return)
 static void follow(enum family as, enum family family, enum what what, int size, int name, int alt,
 	const char *functions)
 {
-	on_functions(on_entry(as, what, size, name, alt), functions, 0);
+	/* The return's first: the probe that came last sees the entry first, before the other one puts its own
+	 * address in the caller's place. */
 	on_functions(on_return(as, family), functions, 1);
+	on_functions(on_entry(as, what, size, name, alt), functions, 0);
 }
 
 static void follow_memory(void)
