@@ -33,6 +33,7 @@ static const char help[] =
 	"      --memory MIB       memory of the machine (default 256)\n"
 	"      --accel KIND       auto (default), kvm or tcg: what runs the machine\n"
 	"      --cold             boot a machine anew instead of continuing the target's snapshot\n"
+	"      --no-watch         do not look for what the module leaves behind\n"
 	"      --help             this\n\n"
 	"Exit status: 0 all passed, 1 something was found, 2 wrong usage, 3 infrastructure error.\n";
 
@@ -48,6 +49,7 @@ enum {
 	OPT_MEMORY,
 	OPT_ACCEL,
 	OPT_COLD,
+	OPT_NO_WATCH,
 	OPT_HELP
 };
 
@@ -66,6 +68,7 @@ static const struct option options[] = {
 	{"memory", required_argument, NULL, OPT_MEMORY},
 	{"accel", required_argument, NULL, OPT_ACCEL},
 	{"cold", no_argument, NULL, OPT_COLD},
+	{"no-watch", no_argument, NULL, OPT_NO_WATCH},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -154,6 +157,9 @@ static int take_options(int argc, char **argv, struct request *q)
 			break;
 		case OPT_ACCEL:
 			ok = take_accel(optarg, &o->accel);
+			break;
+		case OPT_NO_WATCH:
+			o->no_watch = true;
 			break;
 		case OPT_COLD:
 			o->cold = true;
