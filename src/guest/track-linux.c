@@ -721,6 +721,18 @@ static unsigned sum_up(struct sum *sums)
 	return n;
 }
 
+/* In the order of the module's code. */
+static void sort(struct sum *sums, unsigned n)
+{
+	for (unsigned i = 1; i < n; i++)
+		for (unsigned k = i; k && sums[k].of.site < sums[k - 1].of.site; k--) {
+			struct sum swap = sums[k];
+
+			sums[k] = sums[k - 1];
+			sums[k - 1] = swap;
+		}
+}
+
 void track_survey(watch_tell_fn *tell)
 {
 	static struct sum sums[SITES_MAX];
@@ -736,6 +748,7 @@ void track_survey(watch_tell_fn *tell)
 		os_sleep_us(step);
 		step *= 2;
 	}
+	sort(sums, n);
 	for (unsigned i = 0; i < n; i++) {
 		const struct traced *t = &sums[i].of;
 		struct proto_thing thing = {
