@@ -600,8 +600,11 @@ static void follow_the_rest(void)
 /* Runs in the first process: what it holds is there for as long as the machine. */
 void track_setup(void)
 {
+	/* Up to 5.10 maps count as locked memory. */
+	uint64_t unlimited[2] = {~0ull, ~0ull};
 	const char *at;
 
+	sys2(__NR_setrlimit, 8 /* RLIMIT_MEMLOCK */, unlimited);
 	sys5(__NR_mount, "trace", "/sys/kernel/tracing", "tracefs", 0, 0);
 	traced =
 		bpf_map_new(BPF_MAP_TYPE_HASH, sizeof(uint64_t), sizeof(struct traced), TRACED_MAX);
