@@ -110,6 +110,7 @@ enum proto_kind {
 	PROTO_EVENTHANDLER,
 	PROTO_ZONE, /* a cache that objects are allocated from; name: its own */
 	PROTO_DEADLY, /* reading the list `name` again kills whoever reads it: an entry's memory is gone */
+	PROTO_UNSEEN, /* what has to be followed was not: the kernel lacks `name` */
 	PROTO_KINDS
 };
 

@@ -1,711 +1,768 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a Linux module takes and does not give back, followed as it happens by BPF programs: memory, timers,
- * work, and what is registered in lists that nobody can read. They are loaded before the machine is saved, so a
- * trial pays for the events alone.
+ * What module code allocates, arms and registers, followed by BPF programs on the kernel's own events.
  *
- * An allocation is the module's if the code that called the allocator lies where modules are
- * (arch/x86/include/asm/pgtable_64_types.h: MODULES_VADDR); who frees it does not matter. As long as nothing of
- * a module's is there, a program that sees something being freed ends after three instructions.
+ * A tracepoint tells of every allocation where it was called from (include/trace/events/kmem.h); one from the
+ * space that modules are in goes into a map, by its pointer, and what frees that pointer, whoever does,
+ * takes it out again. What has no such tracepoint is followed from a probe at the function's entry, which
+ * finds the caller at the top of the stack, to its return, where the pointer is. What is in the
+ * map when the module is gone was left behind.
  *
- * The allocators' own tracepoints tell the caller. Pages, vmalloc and the like have none, or one that does not:
- * there the beginning of the function is watched for callers in a module, and the end (or the tracepoint
- * that comes inside) for what the call came to.
+ * A kernel without BPF, or without one of these functions, is one in which that is not followed.
  */
 #include "guest/bare.h"
 #include "guest/bpf-linux.h"
 #include "guest/os.h"
 #include "guest/watch.h"
 
-#include <linux/resource.h>
 #include <asm/unistd.h>
 
-/* Where modules are, whatever the kernel was compiled with; the kernel's own code is below. */
-#define MODULES_START 0xffffffffa0000000u
-#define MODULES_END   0xffffffffff000000u
+#define TRACED_MAX  16384 /* things at a time; more are not followed */
+#define PENDING_MAX 1024
+#define SITES_MAX   512	   /* places in the module that are told apart */
+#define PATIENCE_US 300000 /* for what the kernel frees a little later */
 
-#define TAKEN_MOST   16384 /* what is followed at a time */
-#define PENDING_MOST 256
-#define GROUPS	     256 /* what is told apart in one survey */
-#define NAME_BYTES   32
+/* MODULES_VADDR (Documentation/arch/x86/x86_64/mm.rst) of a kernel that cannot be moved about, as our debug
+ * targets are; of others it is 0x20000000 more, and what lies between belongs to nobody. Sign-extended, as
+ * BPF's numbers are. */
+#define MODULES (-0x60000000)
 
-/* What is waited for before something counts as left: memory that RCU frees late, work that still runs. */
-#define PATIENCE_US 300000
-#define STEP_US	    20000
+/* What a pointer is, in the low byte of its key. */
+enum family { SLAB = 1, PAGES, PERCPU, DMA, TIMER, HRTIMER, WORKQUEUE, NOTIFIER, ZONE };
 
-/* struct pt_regs, arch/x86/include/uapi/asm/ptrace.h */
-enum {
-	REG_R8 = 72,
-	REG_AX = 80,
-	REG_CX = 88,
-	REG_DX = 96,
-	REG_SI = 104,
-	REG_DI = 112,
-	REG_SP = 152
+/* What is told of it. */
+enum what {
+	KMALLOC = 1,
+	CACHE,
+	VMALLOC,
+	KVMALLOC,
+	GET_PAGES,
+	ALLOC_PERCPU,
+	DMA_ALLOC,
+	IOREMAP,
+	ARMED,
+	ARMED_HR,
+	DELAYED,
+	MADE_QUEUE,
+	REGISTERED,
+	MADE_CACHE,
+	WHATS,
 };
 
-/* Something that was taken; in the map under its address. */
-struct taken {
+static const struct {
+	uint32_t kind;
+	const char *name;
+} words[WHATS] = {
+	[KMALLOC] = {PROTO_MEMORY, "kmalloc"},
+	[CACHE] = {PROTO_MEMORY, "kmem_cache_alloc"},
+	[VMALLOC] = {PROTO_MEMORY, "vmalloc"},
+	[KVMALLOC] = {PROTO_MEMORY, "kvmalloc"},
+	[GET_PAGES] = {PROTO_MEMORY, "pages"},
+	[ALLOC_PERCPU] = {PROTO_MEMORY, "alloc_percpu"},
+	[DMA_ALLOC] = {PROTO_MEMORY, "dma_alloc_coherent"},
+	[IOREMAP] = {PROTO_MEMORY, "ioremap"},
+	[ARMED] = {PROTO_TIMER, ""},
+	[ARMED_HR] = {PROTO_TIMER, "hrtimer"},
+	[DELAYED] = {PROTO_WORK, ""},
+	[MADE_QUEUE] = {PROTO_WORKQUEUE, ""},
+	[REGISTERED] = {PROTO_NOTIFIER, ""},
+	[MADE_CACHE] = {PROTO_ZONE, ""},
+};
+
+#define NAME_LEN 32
+
+struct traced {
 	uint64_t site;
 	uint64_t bytes;
-	uint64_t kind; /* enum proto_kind, and enum memory << 8 */
+	uint64_t what;
+	char name[NAME_LEN];
 };
 
-enum memory { KMALLOC, CACHE, PERCPU, PAGES, VMALLOC };
-static const char *const memory_names[] = {"kmalloc", "kmem_cache", "percpu", "pages", "vmalloc"};
-#define MEMORY(what) (PROTO_MEMORY | (what) << 8)
+/* Where the programs keep them on their stack. */
+#define KEY   (-8)
+#define WORD  (-16)
+#define VALUE (-80)
+#define SITE  (VALUE + (int)offsetof(struct traced, site))
+#define BYTES (VALUE + (int)offsetof(struct traced, bytes))
+#define WHAT  (VALUE + (int)offsetof(struct traced, what))
+#define NAME  (VALUE + (int)offsetof(struct traced, name))
+_Static_assert(VALUE + (int)sizeof(struct traced) <= WORD, "they do not overlap");
 
-/* Words that all programs share: how much is in `taken`, in `pending`, and how much did not fit. */
-enum { LIVE = 0, WAITING = 8, LOST = 16, WORDS = 24 };
+/* Arguments in struct pt_regs (arch/x86/include/asm/ptrace.h). */
+enum { RAX = 80, RCX = 88, RDX = 96, RSI = 104, RDI = 112, RSP = 152 };
 
-static int words = -1, taken = -1, pending = -1, names = -1;
-static int available;
+enum { R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, FP };
 
-/* The stack of the programs. */
-enum { KEY = -8, TAKEN = -32, PID = -40, SCRATCH = -48, NAME = -80 };
+static int traced = -1; /* the map: key → struct traced */
+static int pending =
+	-1; /* the map of calls that have not returned: task and family → struct traced */
+static int slot = -1;	 /* per processor: the module's call for pages that is under way */
+static unsigned kprobes; /* the number of perf's kind of event */
+static struct bpf_code code;
 
-static void count(struct bpf_code *c, unsigned word, int by)
+/* ---- pieces of programs ---- */
+
+static struct bpf_code *begin(void)
 {
-	bpf_load_word(c, R1, words, word);
-	bpf_imm(c, R2, by);
-	bpf_put(c, BPF_STX | BPF_ATOMIC | BPF_DW, R1, R2, 0, BPF_ADD);
+	code.n = 0;
+	bpf_move(&code, R6, R1);
+	return &code;
 }
 
-static void out_if_none(struct bpf_code *c, unsigned word)
+/* Puts the key of the pointer in `reg` on the stack, and its address in R2. */
+static void key(struct bpf_code *p, int reg, enum family family)
 {
-	bpf_load_word(c, R1, words, word);
-	bpf_ldx(c, R1, R1, 0);
-	bpf_out_if(c, BPF_JMP | BPF_JEQ | BPF_K, R1, 0, 0);
+	bpf_op(p, BPF_LSH, reg, 8);
+	bpf_op(p, BPF_OR, reg, (int32_t)family);
+	bpf_store(p, FP, KEY, reg);
+	bpf_move(p, R2, FP);
+	bpf_op(p, BPF_ADD, R2, KEY);
 }
 
-static void out_unless_module(struct bpf_code *c, uint8_t reg)
+static void key_of_task(struct bpf_code *p, enum family family)
 {
-	bpf_load64(c, R1, MODULES_START | 0xffffffff00000000u);
-	bpf_out_if(c, BPF_JMP | BPF_JLT | BPF_X, reg, R1, 0);
-	bpf_load64(c, R1, MODULES_END | 0xffffffff00000000u);
-	bpf_out_if(c, BPF_JMP | BPF_JGE | BPF_X, reg, R1, 0);
+	bpf_call(p, BPF_FUNC_get_current_pid_tgid);
+	key(p, R0, family);
 }
 
-/* taken[KEY] = TAKEN, both on the stack. */
-static void put_taken(struct bpf_code *c)
+/* On KEY; leaves the result in R0. */
+static void map_call(struct bpf_code *p, int map, int helper)
 {
-	bpf_load_map(c, R1, taken);
-	bpf_reg(c, R2, FP);
-	bpf_add(c, R2, KEY);
-	bpf_reg(c, R3, FP);
-	bpf_add(c, R3, TAKEN);
-	bpf_imm(c, R4, BPF_ANY);
-	bpf_call(c, BPF_FUNC_map_update_elem);
-	/* Full: a note that there was more. */
-	bpf_put(c, BPF_JMP | BPF_JEQ | BPF_K, R0, 0, 5, 0);
-	count(c, LOST, 1);
-	bpf_put(c, BPF_JMP | BPF_JA, 0, 0, 4, 0);
-	count(c, LIVE, 1);
-}
-
-/* Forgets the one whose address is in `reg`. */
-static void drop_taken(struct bpf_code *c, uint8_t reg)
-{
-	bpf_stx(c, KEY, reg);
-	bpf_load_map(c, R1, taken);
-	bpf_reg(c, R2, FP);
-	bpf_add(c, R2, KEY);
-	bpf_call(c, BPF_FUNC_map_delete_elem);
-	bpf_out_if(c, BPF_JMP | BPF_JNE | BPF_K, R0, 0, 0);
-	count(c, LIVE, -1);
-}
-
-/* ---- tracepoints; ctx[i] is the i-th argument (include/trace/events/) ---- */
-
-/* An allocator that tells its caller (argument 0). `size`: the argument with the bytes; or -1, and `cache`: the one with
- * the struct kmem_cache, whose object_size is at `offset`. */
-static void on_alloc(const char *name, uint32_t kind, int pointer, int size, int cache, int offset)
-{
-	struct bpf_code c = {0};
-
-	bpf_reg(&c, R6, R1);
-	bpf_ldx(&c, R7, R6, 0);
-	out_unless_module(&c, R7);
-	bpf_ldx(&c, R8, R6, (int16_t)(8 * pointer));
-	bpf_out_if(&c, BPF_JMP | BPF_JEQ | BPF_K, R8, 0, 0);
-	bpf_stx(&c, KEY, R8);
-	bpf_stx(&c, TAKEN, R7);
-	bpf_st(&c, TAKEN + 8, 0);
-	bpf_st(&c, TAKEN + 16, (int32_t)kind);
-	if (size >= 0) {
-		bpf_ldx(&c, R1, R6, (int16_t)(8 * size));
-		bpf_stx(&c, TAKEN + 8, R1);
-	} else if (offset >= 0) {
-		bpf_ldx(&c, R8, R6, (int16_t)(8 * cache));
-		bpf_peek(&c, TAKEN + 8, 4, R8, offset);
+	bpf_map(p, R1, map);
+	bpf_move(p, R2, FP);
+	bpf_op(p, BPF_ADD, R2, KEY);
+	if (helper == BPF_FUNC_map_update_elem) {
+		bpf_move(p, R3, FP);
+		bpf_op(p, BPF_ADD, R3, VALUE);
+		bpf_set(p, R4, 0);
 	}
-	put_taken(&c);
-	bpf_finish(&c);
-	bpf_on_tracepoint(&c, name);
+	bpf_call(p, helper);
 }
 
-static void on_free(const char *name, int pointer)
+/* Takes KEY out of the map. Most that is freed is not in it, and looking is cheaper than taking out. */
+static void forget(struct bpf_code *p)
 {
-	struct bpf_code c = {0};
+	unsigned none;
 
-	bpf_reg(&c, R6, R1);
-	out_if_none(&c, LIVE);
-	bpf_ldx(&c, R6, R6, (int16_t)(8 * pointer));
-	drop_taken(&c, R6);
-	bpf_finish(&c);
-	bpf_on_tracepoint(&c, name);
+	map_call(p, traced, BPF_FUNC_map_lookup_elem);
+	none = bpf_jump(p, BPF_JEQ, R0, 0);
+	map_call(p, traced, BPF_FUNC_map_delete_elem);
+	bpf_land(p, none);
 }
 
-/* Something is armed (argument `object`) that will call the function at `offset` in it. */
-static void on_arm(const char *name, uint32_t kind, int object, int offset)
+static void blank_name(struct bpf_code *p)
 {
-	struct bpf_code c = {0};
-
-	if (offset < 0)
-		return;
-	bpf_ldx(&c, R8, R1, (int16_t)(8 * object));
-	bpf_st(&c, TAKEN, 0);
-	bpf_peek(&c, TAKEN, 8, R8, offset);
-	bpf_ldx(&c, R7, FP, TAKEN);
-	out_unless_module(&c, R7);
-	bpf_stx(&c, KEY, R8);
-	bpf_st(&c, TAKEN + 8, 0);
-	bpf_st(&c, TAKEN + 16, (int32_t)kind);
-	put_taken(&c);
-	bpf_finish(&c);
-	bpf_on_tracepoint(&c, name);
+	for (int i = 0; i < NAME_LEN; i += 8)
+		bpf_store_number(p, FP, NAME + i, 0);
 }
 
-/* The timer of a delayed work: its own function is the kernel's (at `function`); the work stands before it. */
-static void on_arm_delayed(uint64_t function)
+/* Eight bytes of the kernel's memory, at `reg` + offset, into WORD and `to`. */
+static void peek(struct bpf_code *p, int to, int reg, int offset)
 {
-	struct bpf_code c = {0};
-
-	bpf_ldx(&c, R8, R1, 0);
-	bpf_st(&c, TAKEN, 0);
-	bpf_peek(&c, TAKEN, 8, R8, 24);
-	bpf_ldx(&c, R7, FP, TAKEN);
-	bpf_load64(&c, R1, function);
-	bpf_out_if(&c, BPF_JMP | BPF_JNE | BPF_X, R7, R1, 0);
-	/* struct delayed_work: work (data, entry, func), timer */
-	bpf_peek(&c, TAKEN, 8, R8, -8);
-	bpf_ldx(&c, R7, FP, TAKEN);
-	out_unless_module(&c, R7);
-	bpf_stx(&c, KEY, R8);
-	bpf_st(&c, TAKEN + 8, 0);
-	bpf_st(&c, TAKEN + 16, PROTO_WORK);
-	put_taken(&c);
-	bpf_finish(&c);
-	bpf_on_tracepoint(&c, "timer_start");
+	bpf_move(p, R3, reg);
+	bpf_op(p, BPF_ADD, R3, offset);
+	bpf_store_number(p, FP, WORD, 0);
+	bpf_move(p, R1, FP);
+	bpf_op(p, BPF_ADD, R1, WORD);
+	bpf_set(p, R2, 8);
+	bpf_call(p, BPF_FUNC_probe_read_kernel);
+	bpf_load(p, BPF_DW, to, FP, WORD);
 }
 
-/* ---- functions ---- */
-
-/* A call that did not come to its end yet. */
-static void put_pending(struct bpf_code *c)
+/* The caller of the function that a probe is at the entry of, into R7; the program ends here if that is no
+ * module. */
+static unsigned caller(struct bpf_code *p)
 {
-	bpf_call(c, BPF_FUNC_get_current_pid_tgid);
-	bpf_stx(c, PID, R0);
-	bpf_load_map(c, R1, pending);
-	bpf_reg(c, R2, FP);
-	bpf_add(c, R2, PID);
-	bpf_reg(c, R3, FP);
-	bpf_add(c, R3, TAKEN);
-	bpf_imm(c, R4, BPF_ANY);
-	bpf_call(c, BPF_FUNC_map_update_elem);
-	bpf_out_if(c, BPF_JMP | BPF_JNE | BPF_K, R0, 0, 0);
-	count(c, WAITING, 1);
+	bpf_load(p, BPF_DW, R8, R6, RSP);
+	peek(p, R7, R8, 0);
+	return bpf_jump(p, BPF_JLT, R7, MODULES);
 }
 
-/* TAKEN is what this task waits for, which is then over; to the end if there is no such, or it is of another kind. */
-static void take_pending(struct bpf_code *c, uint32_t kind)
+/* ---- allocations that have a tracepoint ---- */
+
+/* kmalloc(call_site, ptr, bytes_req, …); kernels 5.18 to 6.0 have a cache's address before the bytes. */
+static int on_kmalloc(void)
 {
-	out_if_none(c, WAITING);
-	bpf_call(c, BPF_FUNC_get_current_pid_tgid);
-	bpf_stx(c, PID, R0);
-	bpf_load_map(c, R1, pending);
-	bpf_reg(c, R2, FP);
-	bpf_add(c, R2, PID);
-	bpf_call(c, BPF_FUNC_map_lookup_elem);
-	bpf_out_if(c, BPF_JMP | BPF_JEQ | BPF_K, R0, 0, 0);
-	bpf_ldx(c, R1, R0, 16);
-	bpf_out_if(c, BPF_JMP | BPF_JNE | BPF_K, R1, 0, (int32_t)kind);
-	for (int16_t i = 0; i < 24; i = (int16_t)(i + 8)) {
-		bpf_ldx(c, R1, R0, i);
-		bpf_stx(c, (int16_t)(TAKEN + i), R1);
+	struct bpf_code *p = begin();
+	unsigned other, none, is_size, no_size;
+
+	bpf_load(p, BPF_DW, R7, R6, 0);
+	other = bpf_jump(p, BPF_JLT, R7, MODULES);
+	bpf_load(p, BPF_DW, R8, R6, 8);
+	none = bpf_jump(p, BPF_JEQ, R8, 0);
+	bpf_load(p, BPF_DW, R9, R6, 16);
+	no_size = bpf_jump(p, BPF_JEQ, R9, 0);
+	is_size = bpf_jump(p, BPF_JLE, R9, 0x7fffffff);
+	bpf_land(p, no_size);
+	bpf_load(p, BPF_DW, R9, R6, 24);
+	bpf_land(p, is_size);
+	bpf_store(p, FP, SITE, R7);
+	bpf_store(p, FP, BYTES, R9);
+	bpf_store_number(p, FP, WHAT, KMALLOC);
+	blank_name(p);
+	key(p, R8, SLAB);
+	map_call(p, traced, BPF_FUNC_map_update_elem);
+	bpf_land(p, other);
+	bpf_land(p, none);
+	bpf_exit(p);
+	return bpf_load_code(BPF_PROG_TYPE_RAW_TRACEPOINT, p);
+}
+
+/* Where a tracepoint's record has its fields; 0: not known (the first 8 bytes are common to all). */
+struct format {
+	unsigned id, site, ptr, bytes, function, timer, hrtimer;
+};
+
+static int on_cache_alloc(const struct format *f)
+{
+	struct bpf_code *p = begin();
+	unsigned other, none;
+
+	if (!f->site || !f->ptr || !f->bytes)
+		return -2;
+	bpf_load(p, BPF_DW, R7, R6, (int)f->site);
+	other = bpf_jump(p, BPF_JLT, R7, MODULES);
+	bpf_load(p, BPF_DW, R8, R6, (int)f->ptr);
+	none = bpf_jump(p, BPF_JEQ, R8, 0);
+	bpf_load(p, BPF_DW, R9, R6, (int)f->bytes);
+	bpf_store(p, FP, SITE, R7);
+	bpf_store(p, FP, BYTES, R9);
+	bpf_store_number(p, FP, WHAT, CACHE);
+	blank_name(p);
+	key(p, R8, SLAB);
+	map_call(p, traced, BPF_FUNC_map_update_elem);
+	bpf_land(p, other);
+	bpf_land(p, none);
+	bpf_exit(p);
+	return bpf_load_code(BPF_PROG_TYPE_TRACEPOINT, p);
+}
+
+/* kfree(call_site, ptr), mm_page_free(page, order): the pointer is argument `index`. */
+static int on_free(int index, enum family family)
+{
+	struct bpf_code *p = begin();
+
+	bpf_load(p, BPF_DW, R8, R6, 8 * index);
+	key(p, R8, family);
+	forget(p);
+	bpf_exit(p);
+	return bpf_load_code(BPF_PROG_TYPE_RAW_TRACEPOINT, p);
+}
+
+/* mm_page_alloc(page, order, …) does not tell who called. It follows on the heels of the function that a
+ * module calls, on the same processor. */
+static int on_pages_wanted(void)
+{
+	struct bpf_code *p = begin();
+	unsigned other = caller(p), none;
+
+	bpf_store_number(p, FP, KEY, 0);
+	map_call(p, slot, BPF_FUNC_map_lookup_elem);
+	none = bpf_jump(p, BPF_JEQ, R0, 0);
+	bpf_store(p, R0, 0, R7);
+	bpf_land(p, other);
+	bpf_land(p, none);
+	bpf_exit(p);
+	return bpf_load_code(BPF_PROG_TYPE_KPROBE, p);
+}
+
+static int on_pages(void)
+{
+	struct bpf_code *p = begin();
+	unsigned none, nobody, failed;
+
+	bpf_store_number(p, FP, KEY, 0);
+	map_call(p, slot, BPF_FUNC_map_lookup_elem);
+	none = bpf_jump(p, BPF_JEQ, R0, 0);
+	bpf_load(p, BPF_DW, R7, R0, 0);
+	nobody = bpf_jump(p, BPF_JEQ, R7, 0);
+	bpf_store_number(p, R0, 0, 0);
+	bpf_load(p, BPF_DW, R8, R6, 0);
+	failed = bpf_jump(p, BPF_JEQ, R8, 0);
+	bpf_load(p, BPF_DW, R9, R6, 8);
+	bpf_op(p, BPF_AND, R9, 15);
+	bpf_set(p, R1, 4096);
+	bpf_op_reg(p, BPF_LSH, R1, R9);
+	bpf_store(p, FP, SITE, R7);
+	bpf_store(p, FP, BYTES, R1);
+	bpf_store_number(p, FP, WHAT, GET_PAGES);
+	blank_name(p);
+	key(p, R8, PAGES);
+	map_call(p, traced, BPF_FUNC_map_update_elem);
+	bpf_land(p, none);
+	bpf_land(p, nobody);
+	bpf_land(p, failed);
+	bpf_exit(p);
+	return bpf_load_code(BPF_PROG_TYPE_RAW_TRACEPOINT, p);
+}
+
+/* ---- what is followed from a function's entry to its return ---- */
+
+/* The string at the pointer in argument `at`, or at the one in `alt` when the first is "%s…". */
+static void read_name(struct bpf_code *p, int at, int alt)
+{
+	unsigned plain = 0;
+
+	bpf_load(p, BPF_DW, R9, R6, at);
+	if (alt) {
+		peek(p, R8, R9, 0);
+		bpf_op(p, BPF_AND, R8, 0xffff);
+		plain = bpf_jump(p, BPF_JNE, R8, '%' | 's' << 8);
+		bpf_load(p, BPF_DW, R9, R6, alt);
+		bpf_land(p, plain);
 	}
-	bpf_load_map(c, R1, pending);
-	bpf_reg(c, R2, FP);
-	bpf_add(c, R2, PID);
-	bpf_call(c, BPF_FUNC_map_delete_elem);
-	count(c, WAITING, -1);
+	bpf_move(p, R1, FP);
+	bpf_op(p, BPF_ADD, R1, NAME);
+	bpf_set(p, R2, NAME_LEN);
+	bpf_move(p, R3, R9);
+	bpf_call(p, BPF_FUNC_probe_read_kernel_str);
 }
 
-/* A function begins. Who called it: the return address, or what stands `deeper` above it on the stack. `size`: the
- * register with the bytes, or 0. */
-static void on_entry(const char *name, uint32_t kind, int deeper, int16_t size)
+/* `size`: the argument that says how many bytes, `name`: that is its name; 0: none. */
+static int on_entry(enum family family, enum what what, int size, int name, int alt)
 {
-	struct bpf_code c = {0};
+	struct bpf_code *p = begin();
+	unsigned other = caller(p);
 
-	bpf_reg(&c, R6, R1);
-	bpf_ldx(&c, R8, R6, REG_SP);
-	bpf_st(&c, TAKEN, 0);
-	bpf_peek(&c, TAKEN, 8, R8, deeper);
-	bpf_ldx(&c, R7, FP, TAKEN);
-	out_unless_module(&c, R7);
-	bpf_st(&c, TAKEN + 8, 0);
+	bpf_store(p, FP, SITE, R7);
+	bpf_store_number(p, FP, BYTES, 0);
 	if (size) {
-		bpf_ldx(&c, R1, R6, size);
-		bpf_stx(&c, TAKEN + 8, R1);
+		bpf_load(p, BPF_DW, R8, R6, size);
+		bpf_store(p, FP, BYTES, R8);
 	}
-	bpf_st(&c, TAKEN + 16, (int32_t)kind);
-	put_pending(&c);
-	bpf_finish(&c);
-	bpf_on_function(&c, name, 0);
+	bpf_store_number(p, FP, WHAT, (int32_t)what);
+	blank_name(p);
+	if (name)
+		read_name(p, name, alt);
+	key_of_task(p, family);
+	map_call(p, pending, BPF_FUNC_map_update_elem);
+	bpf_land(p, other);
+	bpf_exit(p);
+	return bpf_load_code(BPF_PROG_TYPE_KPROBE, p);
 }
 
-/* It ends: what it returns is what was taken, unless that is NULL or an error. `name_at`: where in it a string
- * is; -1: none. */
-static void on_return(const char *name, uint32_t kind, int name_at)
+static int on_return(enum family pending_as, enum family family)
 {
-	struct bpf_code c = {0};
+	struct bpf_code *p = begin();
+	unsigned none, failed, error;
 
-	bpf_reg(&c, R6, R1);
-	take_pending(&c, kind);
-	bpf_ldx(&c, R8, R6, REG_AX);
-	bpf_out_if(&c, BPF_JMP | BPF_JEQ | BPF_K, R8, 0, 0);
-	bpf_out_if(&c, BPF_JMP | BPF_JGT | BPF_K, R8, 0, -4096);
-	bpf_stx(&c, KEY, R8);
-	put_taken(&c);
-	if (name_at >= 0) {
-		for (int16_t i = 0; i < NAME_BYTES; i = (int16_t)(i + 8))
-			bpf_st(&c, (int16_t)(NAME + i), 0);
-		bpf_peek(&c, NAME, NAME_BYTES - 8, R8, name_at);
-		bpf_load_map(&c, R1, names);
-		bpf_reg(&c, R2, FP);
-		bpf_add(&c, R2, KEY);
-		bpf_reg(&c, R3, FP);
-		bpf_add(&c, R3, NAME);
-		bpf_imm(&c, R4, BPF_ANY);
-		bpf_call(&c, BPF_FUNC_map_update_elem);
+	key_of_task(p, pending_as);
+	map_call(p, pending, BPF_FUNC_map_lookup_elem);
+	none = bpf_jump(p, BPF_JEQ, R0, 0);
+	for (int i = 0; i < (int)sizeof(struct traced); i += 8) {
+		bpf_load(p, BPF_DW, R1, R0, i);
+		bpf_store(p, FP, VALUE + i, R1);
 	}
-	bpf_finish(&c);
-	bpf_on_function(&c, name, 1);
+	map_call(p, pending, BPF_FUNC_map_delete_elem);
+	bpf_load(p, BPF_DW, R8, R6, RAX);
+	failed = bpf_jump(p, BPF_JEQ, R8, 0);
+	error = bpf_jump(p, BPF_JGE, R8, -4095);
+	key(p, R8, family);
+	map_call(p, traced, BPF_FUNC_map_update_elem);
+	bpf_land(p, none);
+	bpf_land(p, failed);
+	bpf_land(p, error);
+	bpf_exit(p);
+	return bpf_load_code(BPF_PROG_TYPE_KPROBE, p);
 }
 
-/* A function that gives back what the register `pointer` says. */
-static void on_give_back(const char *name, int16_t pointer)
+/* A function that ends what the pointer in argument `at` stands for. */
+static int on_end(enum family family, int at)
 {
-	struct bpf_code c = {0};
+	struct bpf_code *p = begin();
 
-	bpf_reg(&c, R6, R1);
-	out_if_none(&c, LIVE);
-	bpf_ldx(&c, R6, R6, pointer);
-	drop_taken(&c, R6);
-	bpf_finish(&c);
-	bpf_on_function(&c, name, 0);
+	bpf_load(p, BPF_DW, R8, R6, at);
+	key(p, R8, family);
+	forget(p);
+	bpf_exit(p);
+	return bpf_load_code(BPF_PROG_TYPE_KPROBE, p);
 }
 
-/* A block with a function in it (its first word) is put into a chain. */
-static void on_register(const char *name, uint32_t kind, int16_t block)
+/* kvfree_call_rcu(head, pointer or, in older kernels, the head's offset): as good as freed. */
+static int on_free_later(void)
 {
-	struct bpf_code c = {0};
+	struct bpf_code *p = begin();
+	unsigned pointer, no_head;
 
-	bpf_ldx(&c, R8, R1, block);
-	bpf_st(&c, TAKEN, 0);
-	bpf_peek(&c, TAKEN, 8, R8, 0);
-	bpf_ldx(&c, R7, FP, TAKEN);
-	out_unless_module(&c, R7);
-	bpf_stx(&c, KEY, R8);
-	bpf_st(&c, TAKEN + 8, 0);
-	bpf_st(&c, TAKEN + 16, (int32_t)kind);
-	put_taken(&c);
-	bpf_finish(&c);
-	bpf_on_function(&c, name, 0);
+	bpf_load(p, BPF_DW, R8, R6, RSI);
+	pointer = bpf_jump(p, BPF_JGE, R8, 4096);
+	bpf_load(p, BPF_DW, R9, R6, RDI);
+	no_head = bpf_jump(p, BPF_JEQ, R9, 0);
+	bpf_op_reg(p, BPF_SUB, R9, R8);
+	bpf_move(p, R8, R9);
+	bpf_land(p, pointer);
+	bpf_land(p, no_head);
+	key(p, R8, SLAB);
+	forget(p);
+	bpf_exit(p);
+	return bpf_load_code(BPF_PROG_TYPE_KPROBE, p);
 }
 
-/* kvfree_call_rcu(head, func or ptr): kfree_rcu() has given the memory away, though it goes seconds later. Its
- * address is the second argument, or so much below the first as the second says. */
-static void on_late_free(const char *name)
+/* …_notifier_chain_register(chain, struct notifier_block { notifier_call; … }) */
+static int on_notifier(void)
 {
-	struct bpf_code c = {0};
+	struct bpf_code *p = begin();
+	unsigned other;
 
-	bpf_reg(&c, R6, R1);
-	out_if_none(&c, LIVE);
-	bpf_ldx(&c, R7, R6, REG_SI);
-	bpf_put(&c, BPF_JMP | BPF_JGE | BPF_K, R7, 0, 3, 4096);
-	bpf_ldx(&c, R8, R6, REG_DI);
-	bpf_put(&c, BPF_ALU64 | BPF_SUB | BPF_X, R8, R7, 0, 0);
-	bpf_reg(&c, R7, R8);
-	drop_taken(&c, R7);
-	bpf_finish(&c);
-	bpf_on_function(&c, name, 0);
+	bpf_load(p, BPF_DW, R8, R6, RSI);
+	peek(p, R7, R8, 0);
+	other = bpf_jump(p, BPF_JLT, R7, MODULES);
+	bpf_store(p, FP, SITE, R7);
+	bpf_store_number(p, FP, BYTES, 0);
+	bpf_store_number(p, FP, WHAT, REGISTERED);
+	blank_name(p);
+	key(p, R8, NOTIFIER);
+	map_call(p, traced, BPF_FUNC_map_update_elem);
+	bpf_land(p, other);
+	bpf_exit(p);
+	return bpf_load_code(BPF_PROG_TYPE_KPROBE, p);
 }
 
-/* Both ends of a function. The end first: of two programs at the same place the newer runs first, and the
- * one for the end puts its own return address where the caller's was. */
-static void on_call(const char *name, uint32_t kind, int deeper, int16_t size, int name_at)
+/* A timer's function is the module's; or it is the kernel's for delayed work, whose own function is the last member of
+ * the struct work_struct before the timer. */
+static int on_timer(unsigned timer, unsigned function, enum family family, enum what what)
 {
-	on_return(name, kind, name_at);
-	on_entry(name, kind, deeper, size);
-}
+	struct bpf_code *p = begin();
+	unsigned own, other = 0;
 
-/* A page allocation tells no caller, but comes inside a function that was watched. */
-static void on_pages(void)
-{
-	struct bpf_code c = {0};
-
-	bpf_reg(&c, R6, R1);
-	take_pending(&c, MEMORY(PAGES));
-	bpf_ldx(&c, R8, R6, 0);
-	bpf_out_if(&c, BPF_JMP | BPF_JEQ | BPF_K, R8, 0, 0);
-	bpf_stx(&c, KEY, R8);
-	bpf_ldx(&c, R2, R6, 8);
-	bpf_imm(&c, R1, 4096);
-	bpf_put(&c, BPF_ALU64 | BPF_LSH | BPF_X, R1, R2, 0, 0);
-	bpf_stx(&c, TAKEN + 8, R1);
-	put_taken(&c);
-	bpf_finish(&c);
-	bpf_on_tracepoint(&c, "mm_page_alloc");
+	if (!timer || !function)
+		return -2;
+	bpf_store_number(p, FP, WHAT, (int32_t)what);
+	bpf_load(p, BPF_DW, R8, R6, (int)timer);
+	bpf_load(p, BPF_DW, R7, R6, (int)function);
+	own = bpf_jump(p, BPF_JGE, R7, MODULES);
+	if (family == TIMER) {
+		peek(p, R7, R8, -8);
+		bpf_store_number(p, FP, WHAT, DELAYED);
+	}
+	other = bpf_jump(p, BPF_JLT, R7, MODULES);
+	bpf_land(p, own);
+	bpf_store(p, FP, SITE, R7);
+	bpf_store_number(p, FP, BYTES, 0);
+	blank_name(p);
+	key(p, R8, family);
+	map_call(p, traced, BPF_FUNC_map_update_elem);
+	bpf_land(p, other);
+	bpf_exit(p);
+	return bpf_load_code(BPF_PROG_TYPE_TRACEPOINT, p);
 }
 
 /* ---- setting up ---- */
 
-static uint64_t number(const char **p, unsigned base)
+static char text[8192];
+
+static const char *slurp(const char *path)
 {
-	uint64_t n = 0;
+	int fd = os_open_read(path);
+	size_t at = 0;
+	long n;
 
-	for (;; (*p)++) {
-		char ch = **p;
-		unsigned digit = ch >= '0' && ch <= '9' ? (unsigned)(ch - '0')
-			: ch >= 'a' && ch <= 'f'	? (unsigned)(ch - 'a' + 10)
-							: 99;
-
-		if (digit >= base)
-			return n;
-		n = n * base + digit;
-	}
-}
-
-static int has_word(const char *file, const char *word)
-{
-	static char text[4096];
-	int fd = os_open_read(file);
-	long n = fd < 0 ? 0 : os_read(fd, text, sizeof text - 1);
-
+	while (fd >= 0 && at < sizeof text - 1 &&
+		(n = os_read(fd, text + at, sizeof text - 1 - at)) > 0)
+		at += (size_t)n;
 	if (fd >= 0)
 		os_close(fd);
-	text[n > 0 ? n : 0] = 0;
-	for (const char *p = text; *p; p++) {
+	text[at] = 0;
+	return text;
+}
+
+static unsigned number(const char **at)
+{
+	unsigned n = 0;
+
+	while (**at >= '0' && **at <= '9')
+		n = n * 10 + (unsigned)(*(*at)++ - '0');
+	return n;
+}
+
+/* Behind the first `what` in `in`; 0 when there is none. */
+static const char *after(const char *in, const char *what)
+{
+	for (; *in; in++) {
 		size_t i = 0;
 
-		while (word[i] && p[i] == word[i])
+		while (what[i] && in[i] == what[i])
 			i++;
-		if (!word[i])
-			return 1;
+		if (!what[i])
+			return in + i;
 	}
 	return 0;
 }
 
-static void track_slabs(void)
+static unsigned field(const char *format, const char *name)
 {
-	/* Functions that allocate for their callers, under their own name. */
-	static const struct {
-		const char *name;
-		int16_t size;
-	} wrappers[] = {{"kvmalloc_node", REG_DI}, {"kvmalloc_node_noprof", REG_DI},
-		{"__kvmalloc_node_noprof", REG_DI}, {"kasprintf", 0}, {"kvasprintf", 0},
-		{"krealloc", REG_SI}, {"krealloc_noprof", REG_SI},
-		{"krealloc_node_align_noprof", REG_SI}, {"memdup_user", REG_SI},
-		{"vmemdup_user", REG_SI}, {"memdup_user_nul", REG_SI}, {"strndup_user", 0}};
-	int object_size = btf_offset("kmem_cache", "object_size");
-	/* Before 6.1 the event of a cache has the bytes, and not the cache. */
-	int sized = has_word("/sys/kernel/tracing/events/kmem/kmem_cache_alloc/format",
-		"print fmt: \"call_site=%pS ptr=%p bytes_req=%zu bytes_alloc=%zu gfp_flags=%s\"");
+	const char *at = after(format, name);
 
-	on_alloc("kmalloc", MEMORY(KMALLOC), 1, 2, -1, -1);
-	on_alloc("kmalloc_node", MEMORY(KMALLOC), 1, 2, -1, -1);
-	on_alloc("kmem_cache_alloc", MEMORY(CACHE), 1, sized ? 2 : -1, 2, object_size);
-	on_alloc("kmem_cache_alloc_node", MEMORY(CACHE), 1, sized ? 2 : -1, 2, object_size);
-	for (unsigned i = 0; i < sizeof wrappers / sizeof *wrappers; i++)
-		on_call(wrappers[i].name, MEMORY(KMALLOC), 0, wrappers[i].size, -1);
-	on_free("kfree", 1);
-	on_free("kmem_cache_free", 1);
-	on_late_free("kvfree_call_rcu");
+	at = at ? after(at, "offset:") : 0;
+	return at ? number(&at) : 0;
 }
 
-static void track_percpu(void)
+/* tracefs's events/…/format (Documentation/trace/events.rst). */
+static struct format format_of(const char *event)
 {
-	static const char *const functions[] = {"__alloc_percpu_gfp", "__alloc_percpu"};
+	static char path[96] = "/sys/kernel/tracing/events/";
+	size_t base = length("/sys/kernel/tracing/events/"), n = length(event);
+	struct format f;
+	const char *all, *at;
 
-	if (has_word("/sys/kernel/tracing/events/percpu/percpu_alloc_percpu/format", "call_site"))
-		on_alloc("percpu_alloc_percpu", MEMORY(PERCPU), 7, 3, -1, -1);
-	else
-		for (unsigned i = 0; i < 2; i++)
-			on_call(functions[i], MEMORY(PERCPU), 0, REG_DI, -1);
-	on_free("percpu_free_percpu", 2);
+	memcpy(path + base, event, n);
+	memcpy(path + base + n, "/format", 8);
+	all = slurp(path);
+	at = after(all, "ID: ");
+	f.id = at ? number(&at) : 0;
+	f.site = field(all, " call_site;");
+	f.ptr = field(all, " ptr;");
+	f.bytes = field(all, " bytes_req;");
+	f.function = field(all, " function;");
+	f.timer = field(all, " timer;");
+	f.hrtimer = field(all, " hrtimer;");
+	return f;
 }
 
-static void track_pages(void)
+/* `names`: one after the other, each with its NUL, an empty one at the end. Kernels differ in which of them they
+ * have. */
+static void on_functions(int program, const char *names, int at_return)
 {
-	/* As they are exported, from 5.10 to now. */
-	static const char *const functions[] = {"__get_free_pages", "get_zeroed_page",
-		"alloc_pages_current", "__alloc_pages_nodemask", "alloc_pages", "__alloc_pages",
-		"__folio_alloc", "alloc_pages_exact", "get_free_pages_noprof",
-		"get_zeroed_page_noprof", "alloc_pages_noprof", "__alloc_pages_noprof",
-		"__folio_alloc_noprof", "alloc_pages_exact_noprof"};
-
-	for (unsigned i = 0; i < sizeof functions / sizeof *functions; i++)
-		on_entry(functions[i], MEMORY(PAGES), 0, 0);
-	on_pages();
-	on_free("mm_page_free", 0);
-	on_free("mm_page_free_batched", 0);
+	for (; *names; names += length(names) + 1)
+		bpf_on_function(program, kprobes, names, at_return);
 }
 
-static void track_vmalloc(void)
+static void follow(enum family as, enum family family, enum what what, int size, int name, int alt,
+	const char *functions)
 {
-	static const char *const functions[] = {
-		"__vmalloc_node_range", "__vmalloc_node_range_noprof"};
-
-	/* (size, align, start, end, gfp, prot | vm_flags, node, caller on the stack) */
-	for (unsigned i = 0; i < 2; i++)
-		on_call(functions[i], MEMORY(VMALLOC), 24, REG_DI, -1);
-	on_give_back("vfree", REG_DI);
-	on_give_back("vfree_atomic", REG_DI);
+	/* The return's first: the probe that came last sees the entry first, before the other one puts its own
+	 * address in the caller's place. */
+	on_functions(on_return(as, family), functions, 1);
+	on_functions(on_entry(as, what, size, name, alt), functions, 0);
 }
 
-/* The address of a function, from the kernel's list of those that are watched; 0 if it is not. */
-static uint64_t address_of(const char *function)
+static void follow_memory(void)
 {
-	static char text[16384];
-	struct bpf_code c = {0};
-	size_t len = 0, want = length(function);
-	uint64_t address = 0;
-	long n;
-	int fd;
+	struct format f = format_of("kmem/kmem_cache_alloc");
 
-	bpf_finish(&c);
-	if (bpf_on_function(&c, function, 0) < 0)
-		return 0;
-	fd = os_open_read("/sys/kernel/debug/kprobes/list");
-	while (fd >= 0 && len < sizeof text - 1 &&
-		(n = os_read(fd, text + len, sizeof text - 1 - len)) > 0)
-		len += (size_t)n;
-	if (fd >= 0)
-		os_close(fd);
-	text[len] = 0;
-	/* "ffffffff810b6ce0  k  delayed_work_timer_fn+0x0    [FTRACE]" */
-	for (const char *line = text; *line; line++) {
-		const char *p = line;
-		size_t same = 0;
+	bpf_on_raw(on_kmalloc(), "kmalloc");
+	bpf_on_raw(on_kmalloc(), "kmalloc_node");
+	bpf_on_event(on_cache_alloc(&f), f.id);
+	f = format_of("kmem/kmem_cache_alloc_node");
+	if (f.id)
+		bpf_on_event(on_cache_alloc(&f), f.id);
+	bpf_on_raw(on_free(1, SLAB), "kfree");
+	bpf_on_raw(on_free(1, SLAB), "kmem_cache_free");
+	on_functions(on_free_later(), "kvfree_call_rcu\0", 0);
 
-		address = number(&p, 16);
-		while (*p == ' ' || *p == 'k')
-			p++;
-		while (same < want && p[same] == function[same])
-			same++;
-		if (same == want && p[same] == '+')
-			return address;
-		while (*line && *line != '\n')
-			line++;
-		if (!*line)
-			break;
-	}
-	return 0;
+	on_functions(on_pages_wanted(),
+		"__get_free_pages\0get_zeroed_page\0alloc_pages\0alloc_pages_current\0alloc_pages_exact\0"
+		"__alloc_pages_nodemask\0__alloc_pages\0get_free_pages_noprof\0get_zeroed_page_noprof\0"
+		"alloc_pages_noprof\0alloc_pages_exact_noprof\0__alloc_pages_noprof\0",
+		0);
+	bpf_on_raw(on_pages(), "mm_page_alloc");
+	bpf_on_raw(on_free(0, PAGES), "mm_page_free");
+
+	follow(SLAB, SLAB, VMALLOC, RDI, 0, 0,
+		"vmalloc\0vzalloc\0vmalloc_user\0vmalloc_32\0__vmalloc\0vmalloc_node\0vzalloc_node\0"
+		"vmalloc_noprof\0vzalloc_noprof\0vmalloc_user_noprof\0vmalloc_32_noprof\0"
+		"__vmalloc_noprof\0vmalloc_node_noprof\0vzalloc_node_noprof\0");
+	follow(PAGES, SLAB, KVMALLOC, RDI, 0, 0,
+		"kvmalloc_node\0kvmalloc_node_noprof\0__kvmalloc_node_noprof\0");
+	follow(DMA, SLAB, IOREMAP, RSI, 0, 0, "ioremap\0ioremap_wc\0ioremap_cache\0");
+	on_functions(on_end(SLAB, RDI), "vfree\0vfree_atomic\0iounmap\0", 0);
+	follow(PERCPU, PERCPU, ALLOC_PERCPU, RDI, 0, 0,
+		"__alloc_percpu\0__alloc_percpu_gfp\0pcpu_alloc_noprof\0");
+	on_functions(on_end(PERCPU, RDI), "free_percpu\0", 0);
+	follow(TIMER, DMA, DMA_ALLOC, RSI, 0, 0, "dma_alloc_attrs\0");
+	on_functions(on_end(DMA, RDX), "dma_free_attrs\0", 0);
 }
 
-static void track_timers(void)
+static void follow_the_rest(void)
 {
-	uint64_t delayed = address_of("delayed_work_timer_fn");
-	int hrtimer = btf_offset("hrtimer", "function");
+	struct format f = format_of("timer/timer_start");
 
-	on_arm("timer_start", PROTO_TIMER, 0, 24); /* struct timer_list: entry, expires, function */
-	if (delayed)
-		on_arm_delayed(delayed);
-	on_free("timer_cancel", 0);
-	on_arm("hrtimer_start", PROTO_TIMER, 0, hrtimer >= 0 ? hrtimer : 40);
-	on_free("hrtimer_cancel", 0);
-	/* (cpu, pool, work); struct work_struct: data, entry, func */
-	on_arm("workqueue_queue_work", PROTO_WORK, 2, 24);
-	on_free("workqueue_execute_end", 0);
-	on_give_back("cancel_work", REG_DI);
-	on_give_back("cancel_work_sync", REG_DI);
-	on_give_back("cancel_delayed_work", REG_DI);
-	on_give_back("cancel_delayed_work_sync", REG_DI);
+	bpf_on_event(on_timer(f.timer, f.function, TIMER, ARMED), f.id);
+	bpf_on_raw(on_free(0, TIMER), "timer_cancel");
+	f = format_of("timer/hrtimer_start");
+	bpf_on_event(on_timer(f.hrtimer, f.function, HRTIMER, ARMED_HR), f.id);
+	bpf_on_raw(on_free(0, HRTIMER), "hrtimer_cancel");
+
+	follow(WORKQUEUE, WORKQUEUE, MADE_QUEUE, 0, RDI, RCX,
+		"alloc_workqueue\0alloc_workqueue_noprof\0");
+	on_functions(on_end(WORKQUEUE, RDI), "destroy_workqueue\0", 0);
+	follow(ZONE, ZONE, MADE_CACHE, 0, RDI, 0,
+		"kmem_cache_create\0kmem_cache_create_usercopy\0__kmem_cache_create_args\0");
+	on_functions(on_end(ZONE, RDI), "kmem_cache_destroy\0", 0);
+	on_functions(on_notifier(),
+		"atomic_notifier_chain_register\0blocking_notifier_chain_register\0"
+		"raw_notifier_chain_register\0srcu_notifier_chain_register\0",
+		0);
+	on_functions(on_end(NOTIFIER, RSI),
+		"atomic_notifier_chain_unregister\0blocking_notifier_chain_unregister\0"
+		"raw_notifier_chain_unregister\0srcu_notifier_chain_unregister\0",
+		0);
 }
 
-static void track_registered(void)
-{
-	static const char *const chains[][2] = {
-		{"atomic_notifier_chain_register", "atomic_notifier_chain_unregister"},
-		{"blocking_notifier_chain_register", "blocking_notifier_chain_unregister"},
-		{"raw_notifier_chain_register", "raw_notifier_chain_unregister"},
-		{"srcu_notifier_chain_register", "srcu_notifier_chain_unregister"}};
-	static const char *const queues[] = {"alloc_workqueue", "alloc_workqueue_noprof"};
-	static const char *const caches[] = {
-		"kmem_cache_create", "kmem_cache_create_usercopy", "__kmem_cache_create_args"};
-	int queue_name = btf_offset("workqueue_struct", "name");
-
-	for (unsigned i = 0; i < 4; i++) {
-		on_register(chains[i][0], PROTO_NOTIFIER, REG_SI);
-		on_give_back(chains[i][1], REG_SI);
-	}
-	for (unsigned i = 0; i < 2; i++)
-		on_call(queues[i], PROTO_WORKQUEUE, 0, 0, queue_name);
-	on_give_back("destroy_workqueue", REG_DI);
-	for (unsigned i = 0; i < 3; i++)
-		on_call(caches[i], PROTO_ZONE, 0, 0, -1);
-	on_give_back("kmem_cache_destroy", REG_DI);
-}
-
+/* Runs in the first process: what it holds is there for as long as the machine. */
 void track_setup(void)
 {
-	struct rlimit64 most = {RLIM64_INFINITY, RLIM64_INFINITY};
+	/* Up to 5.10 maps count as locked memory. */
+	uint64_t unlimited[2] = {~0ull, ~0ull};
+	const char *at;
 
-	/* Kernels before 5.11 count what BPF takes against this. */
-	sys4(__NR_prlimit64, 0, RLIMIT_MEMLOCK, &most, 0);
+	sys2(__NR_setrlimit, 8 /* RLIMIT_MEMLOCK */, unlimited);
 	sys5(__NR_mount, "trace", "/sys/kernel/tracing", "tracefs", 0, 0);
-	words = bpf_map(BPF_MAP_TYPE_ARRAY, 4, WORDS, 1);
-	taken = bpf_map(BPF_MAP_TYPE_HASH, 8, sizeof(struct taken), TAKEN_MOST);
-	pending = bpf_map(BPF_MAP_TYPE_HASH, 8, sizeof(struct taken), PENDING_MOST);
-	names = bpf_map(BPF_MAP_TYPE_HASH, 8, NAME_BYTES, PENDING_MOST);
-	if (words < 0 || taken < 0 || pending < 0 || names < 0)
+	traced =
+		bpf_map_new(BPF_MAP_TYPE_HASH, sizeof(uint64_t), sizeof(struct traced), TRACED_MAX);
+	pending = bpf_map_new(
+		BPF_MAP_TYPE_HASH, sizeof(uint64_t), sizeof(struct traced), PENDING_MAX);
+	slot = bpf_map_new(BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint32_t), sizeof(uint64_t), 1);
+	if (traced < 0 || pending < 0 || slot < 0)
 		return;
-	available = 1;
-	btf_open();
-	track_slabs();
-	track_percpu();
-	track_pages();
-	track_vmalloc();
-	track_timers();
-	track_registered();
-	btf_close();
+	at = slurp("/sys/bus/event_source/devices/kprobe/type");
+	kprobes = number(&at);
+	follow_memory();
+	follow_the_rest();
 }
 
 void track_baseline(void)
 {
-	uint64_t key;
+	uint64_t next;
 
-	while (available && !bpf_map_next(taken, 0, &key) && !bpf_map_delete(taken, &key))
-		;
+	while (traced >= 0 && !bpf_map_next(traced, 0, &next))
+		bpf_map_drop(traced, &next);
 }
 
-/* ---- telling ---- */
+/* ---- the survey ---- */
 
-/* Where the modules are that are loaded now: not ours, which is gone. */
+/* What one place in the module left. */
+struct sum {
+	struct traced of;
+	uint64_t count;
+};
+
+/* Whether the address is in a module that is still loaded: "hello 16384 0 - Live 0xffffffffc0000000". Fills in the
+ * modules first. */
 static struct range {
-	uint64_t start, end;
-} loaded[128];
+	uint64_t from, to;
+} loaded[256];
 static unsigned nloaded;
 
-/* "name 16384 1 - Live 0xffffffffc0000000 (OE)" */
 static void read_loaded(void)
 {
-	static char text[32768];
+	static char list[32768];
 	int fd = os_open_read("/proc/modules");
 	size_t len = 0;
 	long n;
 
-	while (fd >= 0 && len < sizeof text - 1 &&
-		(n = os_read(fd, text + len, sizeof text - 1 - len)) > 0)
+	while (fd >= 0 && len < sizeof list - 1 &&
+		(n = os_read(fd, list + len, sizeof list - 1 - len)) > 0)
 		len += (size_t)n;
 	if (fd >= 0)
 		os_close(fd);
-	text[len] = 0;
+	list[len] = 0;
 	nloaded = 0;
-	for (const char *p = text; *p && nloaded < sizeof loaded / sizeof *loaded; p++) {
-		uint64_t size, start = 0;
+	for (const char *line = list; line && *line && nloaded < 256; line = after(line, "\n")) {
+		const char *size = after(line, " "), *at = after(line, " 0x");
+		uint64_t from = 0;
 
-		while (*p && *p != ' ')
-			p++;
-		size = *p ? (p++, number(&p, 10)) : 0;
-		for (; *p && *p != '\n'; p++)
-			if (p[0] == ' ' && p[1] == '0' && p[2] == 'x') {
-				p += 3;
-				start = number(&p, 16);
-				p--;
-			}
-		loaded[nloaded++] = (struct range){start, start + size};
-		if (!*p)
-			break;
+		if (!size || !at)
+			return;
+		for (; (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'f'); at++)
+			from = from << 4 | (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+		loaded[nloaded++] = (struct range){from, from + number(&size)};
 	}
 }
 
-static int in_loaded(uint64_t site)
+static int is_loaded(uint64_t address)
 {
 	for (unsigned i = 0; i < nloaded; i++)
-		if (site >= loaded[i].start && site < loaded[i].end)
+		if (address >= loaded[i].from && address < loaded[i].to)
 			return 1;
 	return 0;
 }
 
-static struct group {
-	struct taken what;
-	uint64_t count, key;
-} groups[GROUPS];
-static unsigned ngroups;
+static int same_text(const char *a, const char *b)
+{
+	for (size_t i = 0; i < NAME_LEN; i++) {
+		if (a[i] != b[i])
+			return 0;
+		if (!a[i])
+			return 1;
+	}
+	return 1;
+}
 
-static void add_to_group(uint64_t key, const struct taken *t)
+static unsigned add(struct sum *sums, unsigned n, const struct traced *new)
 {
 	unsigned i = 0;
-	int named = (t->kind & 0xff) == PROTO_WORKQUEUE;
 
-	while (i < ngroups &&
-		(named || groups[i].what.site != t->site || groups[i].what.kind != t->kind))
+	while (i < n &&
+		(sums[i].of.site != new->site || sums[i].of.what != new->what ||
+			!same_text(sums[i].of.name, new->name)))
 		i++;
-	if (i == GROUPS)
-		return;
-	if (i == ngroups)
-		groups[ngroups++] = (struct group){{t->site, 0, t->kind}, 0, key};
-	groups[i].what.bytes += t->bytes;
-	groups[i].count++;
+	if (i == SITES_MAX)
+		return n;
+	if (i < n) {
+		sums[i].of.bytes += new->bytes;
+		sums[i].count++;
+		return n;
+	}
+	sums[n] = (struct sum){*new, 1};
+	return n + 1;
 }
 
-static void gather(void)
+static unsigned sum_up(struct sum *sums)
 {
-	uint64_t key = 0, next;
-	int r = bpf_map_next(taken, 0, &next);
+	uint64_t at = 0, next;
+	unsigned n = 0;
 
-	ngroups = 0;
-	for (unsigned i = 0; !r && i < TAKEN_MOST; i++) {
-		struct taken t;
+	if (bpf_map_next(traced, 0, &next))
+		return 0;
+	read_loaded();
+	do {
+		struct traced new;
 
-		key = next;
-		if (!bpf_map_get(taken, &key, &t) && !in_loaded(t.site))
-			add_to_group(key, &t);
-		r = bpf_map_next(taken, &key, &next);
-	}
+		at = next;
+		if (!bpf_map_look(traced, &at, &new) && !is_loaded(new.site))
+			n = add(sums, n, &new);
+	} while (!bpf_map_next(traced, &at, &next));
+	return n;
 }
 
-static void tell_group(const struct group *g, watch_tell_fn *tell)
+/* In the order of the module's code. */
+static void sort(struct sum *sums, unsigned n)
 {
-	struct proto_thing thing = {.kind = (uint32_t)(g->what.kind & 0xff),
-		.site = g->what.site,
-		.bytes = g->what.bytes,
-		.count = g->count};
-	char name[NAME_BYTES + 1] = {0};
+	for (unsigned i = 1; i < n; i++)
+		for (unsigned k = i; k && sums[k].of.site < sums[k - 1].of.site; k--) {
+			struct sum swap = sums[k];
 
-	if (thing.kind == PROTO_MEMORY) {
-		tell(&thing, memory_names[g->what.kind >> 8], "");
-		return;
-	}
-	(void)bpf_map_get(names, &g->key, name);
-	tell(&thing, name, "");
+			sums[k] = sums[k - 1];
+			sums[k - 1] = swap;
+		}
 }
 
 void track_survey(watch_tell_fn *tell)
 {
-	unsigned waited = 0;
-	uint64_t key;
+	static struct sum sums[SITES_MAX];
+	uint64_t began = os_now_us();
+	unsigned n, step = 5000;
 
-	if (!available || bpf_map_next(taken, 0, &key))
+	if (traced < 0) {
+		tell(&(struct proto_thing){.kind = PROTO_UNSEEN}, "BPF", "");
 		return;
-	read_loaded();
-	for (gather(); ngroups && waited < PATIENCE_US; gather()) {
-		sys3(__NR_membarrier, 1 /* MEMBARRIER_CMD_GLOBAL: synchronize_rcu() */, 0, 0);
-		os_sleep_us(STEP_US);
-		waited += STEP_US;
 	}
-	for (unsigned i = 0; i < ngroups; i++)
-		tell_group(&groups[i], tell);
+	/* What the kernel frees a little later, after a grace period say, is given the time. */
+	while ((n = sum_up(sums)) && os_now_us() - began < PATIENCE_US) {
+		os_sleep_us(step);
+		step *= 2;
+	}
+	sort(sums, n);
+	for (unsigned i = 0; i < n; i++) {
+		const struct traced *t = &sums[i].of;
+		struct proto_thing thing = {
+			.site = t->site, .bytes = t->bytes, .count = sums[i].count};
+
+		if (!t->what || t->what >= WHATS)
+			continue;
+		thing.kind = words[t->what].kind;
+		sums[i].of.name[NAME_LEN - 1] = 0;
+		tell(&thing, *words[t->what].name ? words[t->what].name : t->name, "");
+	}
 }
