@@ -114,6 +114,9 @@ static void see_oid(uint64_t at, const struct oid *o)
 	/* What jails may be allowed is never taken back (prison_add_allow in kern/kern_jail.c). */
 	if (list_begins(name, "security.jail."))
 		return;
+	/* A zone's are the kernel's: no code of the module's to be tried there. */
+	if (list_wanted() == PROTO_FILES && list_begins(name, "vm.uma."))
+		return;
 	list_see((o->kind & OID_TYPE) == OID_NODE ? PROTO_OTHERS : PROTO_FILES, PROTO_SYSCTL, name,
 		"", 1);
 }

@@ -12,7 +12,8 @@
 #include <ctype.h>
 #include <string.h>
 
-#define NAMED_MAX 12 /* things that a message names; the rest it counts */
+#define NAMED_MAX 12   /* things that a message names; the rest it counts */
+#define LEFT_MAX  1000 /* more than an agent ever tells; what a guest says beyond is not looked at */
 
 /* What a thing counts for when several are one finding: the lower, the more it says. */
 static unsigned rank(enum proto_kind kind)
@@ -122,7 +123,7 @@ static bool belong_together(const struct thing *a, const struct thing *b)
 /* Gives each thing the number of its group: the index of the group's first. */
 static size_t *group(const struct things *all)
 {
-	size_t *of = xcalloc(all->n, sizeof *of);
+	size_t *of = xcalloc(all->n + 1, sizeof *of);
 
 	for (size_t i = 0; i < all->n; i++) {
 		of[i] = i;
@@ -206,8 +207,6 @@ static void add(const struct run *r, const struct things *all, const size_t *of,
 	bool placed;
 	char *message;
 
-	if (!rule)
-		return;
 	placed = first->site && r->code && code_address(r->code, first->site, false, &place);
 	if (first->kind == PROTO_DEADLY)
 		message = xasprintf(
@@ -233,14 +232,41 @@ static void add(const struct run *r, const struct things *all, const size_t *of,
 	code_place_free(&place);
 }
 
+/* A workqueue's rescuer thread is called as the queue, cut to what a thread's name can be ("kworker/R-foo" from Linux
+ * 6.8 on): where the queue itself is told, the thread is not. */
+static bool is_rescuer(const struct run *r, const struct thing *t)
+{
+	const char *name = t->name;
+
+	if (t->kind != PROTO_THREAD)
+		return false;
+	if (!strncmp(name, "kworker/R-", 10))
+		name += 10;
+	for (size_t i = 0; i < r->left.n && i < THINGS_MAX; i++)
+		if (*name && r->left.items[i].kind == PROTO_WORKQUEUE &&
+			!strncmp(r->left.items[i].name, name, strlen(name)))
+			return true;
+	return false;
+}
+
 void judge_leftovers(const struct run *r, struct findings *out)
 {
-	AUTO_FREE size_t *of = group(&r->left);
+	AUTO_FREE struct thing *items = xcalloc(LEFT_MAX, sizeof *items);
+	struct things ours = {.items = items};
+	AUTO_FREE size_t *of = NULL;
 	bool others = false;
 
-	for (size_t i = 0; i < r->left.n; i++)
-		others = others || r->left.items[i].kind != PROTO_MEMORY;
-	for (size_t i = 0; i < r->left.n; i++)
+	/* The strings stay the run's. */
+	for (size_t i = 0; i < r->left.n && ours.n < LEFT_MAX; i++) {
+		const struct thing *t = &r->left.items[i];
+
+		if (!leftover_rule(r, t) || is_rescuer(r, t))
+			continue;
+		items[ours.n++] = *t;
+		others = others || t->kind != PROTO_MEMORY;
+	}
+	of = group(&ours);
+	for (size_t i = 0; i < ours.n; i++)
 		if (of[i] == i)
-			add(r, &r->left, of, i, others, out);
+			add(r, &ours, of, i, others, out);
 }

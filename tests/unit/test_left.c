@@ -288,6 +288,38 @@ static void several_modules_are_named_together(void **state)
 	findings_free(&all);
 }
 
+static void a_workqueues_rescuer_is_not_told_beside_the_queue(void **state)
+{
+	struct run r = run_of(TARGET_LINUX);
+	struct findings all = {0};
+
+	(void)state;
+	leave(&r, PROTO_THREAD, "kworker/R-foo_q");
+	leave(&r, PROTO_WORKQUEUE, "foo_queue");
+	judge_leftovers(&r, &all);
+	assert_int_equal(all.n, 0);
+	leave(&r, PROTO_THREAD, "foo_thread");
+	judge_leftovers(&r, &all);
+	only(&all, "leftover-thread");
+	r.calls = NULL;
+	r.ncalls = 0;
+	run_free(&r);
+	findings_free(&all);
+}
+
+static void a_guest_that_tells_too_much_is_heard_to_an_end(void **state)
+{
+	struct run r = run_of(TARGET_LINUX);
+	struct findings all;
+
+	(void)state;
+	for (int i = 0; i < 10000; i++)
+		leave(&r, i & 1 ? PROTO_PROC : PROTO_IRQ, "/proc/foo");
+	all = judged(&r);
+	assert_int_equal(all.n, 2);
+	findings_free(&all);
+}
+
 static void many_of_a_sort_are_counted_after_the_first(void **state)
 {
 	struct run r = run_of(TARGET_LINUX);
@@ -369,6 +401,8 @@ int main(void)
 		cmocka_unit_test(an_init_that_failed_halfway_is_told_so),
 		cmocka_unit_test(a_module_that_is_still_there_has_left_nothing_behind),
 		cmocka_unit_test(several_modules_are_named_together),
+		cmocka_unit_test(a_workqueues_rescuer_is_not_told_beside_the_queue),
+		cmocka_unit_test(a_guest_that_tells_too_much_is_heard_to_an_end),
 		cmocka_unit_test(many_of_a_sort_are_counted_after_the_first),
 		cmocka_unit_test(a_thing_goes_where_it_belongs),
 		cmocka_unit_test(what_makes_no_sense_is_left_out),
