@@ -28,6 +28,7 @@ static char *linux_module(const char *name, bool undo)
 		"static int sleep(void *p) {\n"
 		"	set_current_state(TASK_INTERRUPTIBLE);\n"
 		"	while (!kthread_should_stop()) { schedule(); set_current_state(TASK_INTERRUPTIBLE); }\n"
+		"	__set_current_state(TASK_RUNNING);\n"
 		"	return 0; }\n"
 		"static netdev_tx_t xmit(struct sk_buff *s, struct net_device *d)\n"
 		"{ dev_kfree_skb(s); return NETDEV_TX_OK; }\n"
