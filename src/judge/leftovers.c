@@ -194,6 +194,25 @@ static char *list_of(const struct run *r, const struct things *all, const size_t
 	return buf_take(&out);
 }
 
+/* Where the module made it: a function's address tells, or the only call of one that makes such things. */
+static bool place_of(const struct run *r, const struct thing *t, const struct leftover_rule *rule,
+	struct code_place *place)
+{
+	const char *made = r->os == TARGET_FREEBSD ? rule->freebsd_made : rule->linux_made;
+
+	if (!r->code)
+		return false;
+	for (size_t len; *made; made += len + (made[len] == ' ')) {
+		AUTO_FREE char *name = NULL;
+
+		len = strcspn(made, " ");
+		name = xstrndup(made, len);
+		if (code_only_call(r->code, name, place))
+			return true;
+	}
+	return t->site && code_address(r->code, t->site, false, place);
+}
+
 /* `others`: there are leftovers that are more than memory. */
 static void add(const struct run *r, const struct things *all, const size_t *of, size_t number,
 	bool others, struct findings *out)
@@ -201,22 +220,26 @@ static void add(const struct run *r, const struct things *all, const size_t *of,
 	const struct thing *first = leader(all, of, number);
 	const struct leftover_rule *rule = leftover_rule(r, first);
 	AUTO_FREE char *when = after_what(r), *list = list_of(r, all, of, number);
+	AUTO_FREE char *calls = NULL;
 	const char *advice;
 	struct finding *f;
 	struct code_place place = {0};
 	bool placed;
 	char *message;
 
-	placed = first->site && r->code && code_address(r->code, first->site, false, &place);
+	if (first->site && r->code && code_address(r->code, first->site, false, &place)) {
+		calls = place.function ? xasprintf(", which calls %s", place.function) : NULL;
+		code_place_free(&place);
+		place = (struct code_place){0};
+	}
+	placed = place_of(r, first, rule, &place);
 	if (first->kind == PROTO_DEADLY)
 		message = xasprintf(
 			"%s, but left %s%sbehind: the kernel crashed while %s was read, because an entry "
 			"is left there whose memory went with the module",
 			when, *list ? list : "something", *list ? " " : " ", first->name);
 	else
-		message = xasprintf("%s, but left behind: %s%s%s", when, list,
-			placed && place.function ? ", which calls " : "",
-			placed && place.function ? place.function : "");
+		message = xasprintf("%s, but left behind: %s%s", when, list, calls ? calls : "");
 	advice = r->os == TARGET_FREEBSD ? rule->freebsd_advice : rule->linux_advice;
 	if (first->kind == PROTO_MEMORY && others)
 		f = finding_add(out, rule->rule, SEVERITY_NOTE, CLASS_PASS, message,

@@ -126,6 +126,9 @@ static void deadly(const char *name, const char *source, const char *rule, const
 
 	lab_expect(&o, 1, "leak");
 	lab_expect_finding(&o, rule, words);
+	/* Where it was made: the only line that calls such a function. */
+	assert_non_null(strstr(lab_string(lab_finding(&o, rule), "file"), name));
+	assert_true(atoi(lab_string(lab_finding(&o, rule), "line")) > 0);
 	assert_null(lab_finding(&o, "crash"));
 	lab_free(&o);
 }
