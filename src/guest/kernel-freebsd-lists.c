@@ -114,6 +114,9 @@ static void see_oid(uint64_t at, const struct oid *o)
 	/* What jails may be allowed is never taken back (prison_add_allow in kern/kern_jail.c). */
 	if (list_begins(name, "security.jail."))
 		return;
+	/* A zone's are the kernel's: no code of the module's to be tried there. */
+	if (list_wanted() == PROTO_FILES && list_begins(name, "vm.uma."))
+		return;
 	list_see((o->kind & OID_TYPE) == OID_NODE ? PROTO_OTHERS : PROTO_FILES, PROTO_SYSCTL, name,
 		"", 1);
 }
@@ -159,8 +162,9 @@ static struct kept {
 	struct {
 		uint64_t bytes, count, type;
 	} shared[SHARED];
-	uint64_t nodes; /* sysctl nodes made at run time */
-	uint64_t oids;	/* the type that counts them */
+	uint64_t nodes;	     /* sysctl nodes made at run time */
+	uint64_t oids;	     /* the type that counts them */
+	uint64_t interrupts; /* a hash of their names */
 } * kept;
 
 /* What is allocated of a type at the moment: bytes and pieces. */
@@ -376,14 +380,32 @@ static void look_at_filesystems(void)
 
 #define INTRNAME_LEN 20u
 
-static void look_at_interrupts(void)
+static uint64_t hash_of(uint64_t at, uint64_t len)
+{
+	uint64_t hash = 0;
+
+	while (len) {
+		uint64_t n = 4096 - at % 4096;
+		const void *bytes = kernel_at(at, n = n < len ? n : len);
+
+		hash = bytes ? list_hash(hash, bytes, n) : hash + 1;
+		at += n;
+		len -= n;
+	}
+	return hash;
+}
+
+static void look_at_interrupts(int baseline)
 {
 	uint64_t at = kernel_word(kernel_symbol(KERNEL_INTRNAMES));
 	uint64_t len = kernel_word(kernel_symbol(KERNEL_INTRNAMES_LEN));
 	char name[INTRNAME_LEN + 1];
+	uint64_t hash = len > 1u << 20 ? 0 : hash_of(at, len);
 
-	if (len > 1u << 20)
+	if (len > 1u << 20 || (!baseline && hash == kept->interrupts))
 		return;
+	if (baseline)
+		kept->interrupts = hash;
 	for (uint64_t end = at + len; at + INTRNAME_LEN <= end; at += INTRNAME_LEN) {
 		size_t n = INTRNAME_LEN;
 
@@ -407,14 +429,14 @@ void kernel_lists(int baseline)
 		return;
 	}
 	find_code();
+	look_at_types(baseline);
 	if (has_new_nodes(baseline))
 		look_at_sysctl();
-	look_at_types(baseline);
 	look_at_zones();
 	look_at_callouts(baseline);
 	look_at_handlers();
 	look_at_resources();
-	look_at_interrupts();
+	look_at_interrupts(baseline);
 	look_at_filesystems();
 	kernel_threads(baseline);
 }

@@ -56,11 +56,14 @@ static int skip_bus(const char *dir, const char *name)
 	return slashes == 3 && !list_same(name, "devices") && !list_same(name, "drivers");
 }
 
-/* Settings of network interfaces and protocols: they come by the dozen with an interface, which has a list of its own. */
+/* Large directories in which no module but the kernel's own has anything to do; looking at each of their entries
+ * would take a third of a survey's time. A network interface's settings come with it, and it has a list of its own. */
 static int skip_sysctl(const char *dir, const char *name)
 {
-	(void)dir;
-	return list_same(name, "conf") || list_same(name, "neigh");
+	if (list_same(dir, "/proc/sys/net"))
+		return list_same(name, "core") || list_same(name, "ipv4") ||
+			list_same(name, "ipv6");
+	return list_same(dir, "/proc/sys") && list_same(name, "vm");
 }
 
 /* Made and changed by the kernel itself as it goes on. */

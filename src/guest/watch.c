@@ -63,6 +63,7 @@ void watch_baseline(uint32_t serial)
 static void go_on(void)
 {
 	uint32_t serial = under_way->serial, what = under_way->what;
+	uint64_t began = os_now_us();
 
 	if (what & PROTO_TRACKED && !under_way->listing)
 		track_survey(tell_thing);
@@ -71,7 +72,7 @@ static void go_on(void)
 		list_survey(what, tell_thing);
 	under_way->serial = 0;
 	agent_tell_log();
-	agent_done(serial, 0, 0, 0);
+	agent_done(serial, 0, 0, os_now_us() - began);
 }
 
 void watch_survey(uint32_t serial, const uint8_t *at, const uint8_t *end)

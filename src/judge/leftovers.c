@@ -12,7 +12,8 @@
 #include <ctype.h>
 #include <string.h>
 
-#define NAMED_MAX 12 /* things that a message names; the rest it counts */
+#define NAMED_MAX 12   /* things that a message names; the rest it counts */
+#define LEFT_MAX  1000 /* more than an agent ever tells; what a guest says beyond is not looked at */
 
 /* What a thing counts for when several are one finding: the lower, the more it says. */
 static unsigned rank(enum proto_kind kind)
@@ -122,7 +123,7 @@ static bool belong_together(const struct thing *a, const struct thing *b)
 /* Gives each thing the number of its group: the index of the group's first. */
 static size_t *group(const struct things *all)
 {
-	size_t *of = xcalloc(all->n, sizeof *of);
+	size_t *of = xcalloc(all->n + 1, sizeof *of);
 
 	for (size_t i = 0; i < all->n; i++) {
 		of[i] = i;
@@ -193,6 +194,25 @@ static char *list_of(const struct run *r, const struct things *all, const size_t
 	return buf_take(&out);
 }
 
+/* Where the module made it: a function's address tells, or the only call of one that makes such things. */
+static bool place_of(const struct run *r, const struct thing *t, const struct leftover_rule *rule,
+	struct code_place *place)
+{
+	const char *made = r->os == TARGET_FREEBSD ? rule->freebsd_made : rule->linux_made;
+
+	if (!r->code)
+		return false;
+	for (size_t len; *made; made += len + (made[len] == ' ')) {
+		AUTO_FREE char *name = NULL;
+
+		len = strcspn(made, " ");
+		name = xstrndup(made, len);
+		if (code_only_call(r->code, name, place))
+			return true;
+	}
+	return t->site && code_address(r->code, t->site, false, place);
+}
+
 /* `others`: there are leftovers that are more than memory. */
 static void add(const struct run *r, const struct things *all, const size_t *of, size_t number,
 	bool others, struct findings *out)
@@ -200,24 +220,26 @@ static void add(const struct run *r, const struct things *all, const size_t *of,
 	const struct thing *first = leader(all, of, number);
 	const struct leftover_rule *rule = leftover_rule(r, first);
 	AUTO_FREE char *when = after_what(r), *list = list_of(r, all, of, number);
+	AUTO_FREE char *calls = NULL;
 	const char *advice;
 	struct finding *f;
 	struct code_place place = {0};
 	bool placed;
 	char *message;
 
-	if (!rule)
-		return;
-	placed = first->site && r->code && code_address(r->code, first->site, false, &place);
+	if (first->site && r->code && code_address(r->code, first->site, false, &place)) {
+		calls = place.function ? xasprintf(", which calls %s", place.function) : NULL;
+		code_place_free(&place);
+		place = (struct code_place){0};
+	}
+	placed = place_of(r, first, rule, &place);
 	if (first->kind == PROTO_DEADLY)
 		message = xasprintf(
 			"%s, but left %s%sbehind: the kernel crashed while %s was read, because an entry "
 			"is left there whose memory went with the module",
 			when, *list ? list : "something", *list ? " " : " ", first->name);
 	else
-		message = xasprintf("%s, but left behind: %s%s%s", when, list,
-			placed && place.function ? ", which calls " : "",
-			placed && place.function ? place.function : "");
+		message = xasprintf("%s, but left behind: %s%s", when, list, calls ? calls : "");
 	advice = r->os == TARGET_FREEBSD ? rule->freebsd_advice : rule->linux_advice;
 	if (first->kind == PROTO_MEMORY && others)
 		f = finding_add(out, rule->rule, SEVERITY_NOTE, CLASS_PASS, message,
@@ -233,14 +255,41 @@ static void add(const struct run *r, const struct things *all, const size_t *of,
 	code_place_free(&place);
 }
 
+/* A workqueue's rescuer thread is called as the queue, cut to what a thread's name can be ("kworker/R-foo" from Linux
+ * 6.8 on): where the queue itself is told, the thread is not. */
+static bool is_rescuer(const struct run *r, const struct thing *t)
+{
+	const char *name = t->name;
+
+	if (t->kind != PROTO_THREAD)
+		return false;
+	if (!strncmp(name, "kworker/R-", 10))
+		name += 10;
+	for (size_t i = 0; i < r->left.n && i < THINGS_MAX; i++)
+		if (*name && r->left.items[i].kind == PROTO_WORKQUEUE &&
+			!strncmp(r->left.items[i].name, name, strlen(name)))
+			return true;
+	return false;
+}
+
 void judge_leftovers(const struct run *r, struct findings *out)
 {
-	AUTO_FREE size_t *of = group(&r->left);
+	AUTO_FREE struct thing *items = xcalloc(LEFT_MAX, sizeof *items);
+	struct things ours = {.items = items};
+	AUTO_FREE size_t *of = NULL;
 	bool others = false;
 
-	for (size_t i = 0; i < r->left.n; i++)
-		others = others || r->left.items[i].kind != PROTO_MEMORY;
-	for (size_t i = 0; i < r->left.n; i++)
+	/* The strings stay the run's. */
+	for (size_t i = 0; i < r->left.n && ours.n < LEFT_MAX; i++) {
+		const struct thing *t = &r->left.items[i];
+
+		if (!leftover_rule(r, t) || is_rescuer(r, t))
+			continue;
+		items[ours.n++] = *t;
+		others = others || t->kind != PROTO_MEMORY;
+	}
+	of = group(&ours);
+	for (size_t i = 0; i < ours.n; i++)
 		if (of[i] == i)
-			add(r, &r->left, of, i, others, out);
+			add(r, &ours, of, i, others, out);
 }

@@ -8,6 +8,8 @@
 struct leftover_rule {
 	const char *rule;
 	const char *linux_advice, *freebsd_advice;
+	/* The kernel's functions that make such things, names with a space between, the likeliest first. */
+	const char *linux_made, *freebsd_made;
 };
 
 /* The rule of a thing that stands for itself; NULL: another part of the judge tells of it. */

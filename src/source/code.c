@@ -239,6 +239,27 @@ static void take_guess(
 		g->place = new;
 }
 
+bool code_only_call(const struct code *c, const char *function, struct code_place *out)
+{
+	struct guess g = {0};
+
+	for (size_t i = 0; i < c->n; i++) {
+		struct module *m = c->modules[i];
+
+		open_module(m);
+		for (size_t k = 0; k < m->layout.ncalls && g.n < 2; k++)
+			if (!strcmp(m->layout.calls[k].name, function))
+				take_guess(&g, m, m->layout.calls[k].section,
+					m->layout.calls[k].end, true);
+	}
+	if (g.n == 1) {
+		*out = g.place;
+		return true;
+	}
+	code_place_free(&g.place);
+	return false;
+}
+
 /* All places in the module whose address could end like that. `pointed`: only in functions to which data
  * points. */
 static void guess_in(

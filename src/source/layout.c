@@ -117,25 +117,29 @@ static bool symbol_of(const struct table *t, const Elf64_Rela *rela, Elf64_Sym *
 	return true;
 }
 
-/* "call foo": e8, and four bytes that are relocated to a symbol of the kernel's. */
+/* "call foo": e8, and four bytes that are relocated to a symbol of the kernel's; or "jmp foo", e9, for a call that is the
+ * last thing a function does. */
 static void take_call(struct layout *l, const struct table *t, const Elf64_Rela *rela)
 {
 	const struct layout_section *s = &l->sections[t->section];
-	unsigned type = ELF64_R_TYPE(rela->r_info);
+	unsigned type = ELF64_R_TYPE(rela->r_info), code;
 	const char *name;
 	Elf64_Sym sym;
 
 	if ((type != R_X86_64_PLT32 && type != R_X86_64_PC32) || !s->bytes || s->size < 5 ||
-		rela->r_offset < 1 || rela->r_offset > s->size - 4 ||
-		s->bytes[rela->r_offset - 1] != 0xe8 || !symbol_of(t, rela, &sym) ||
+		rela->r_offset < 1 || rela->r_offset > s->size - 4 || !symbol_of(t, rela, &sym) ||
 		sym.st_shndx != SHN_UNDEF)
+		return;
+	code = s->bytes[rela->r_offset - 1];
+	if (code != 0xe8 && code != 0xe9)
 		return;
 	name = span_string(t->names, sym.st_name, SYMBOL_NAME_MAX);
 	if (!name || is_instrumentation(name))
 		return;
 	if ((l->ncalls & (l->ncalls - 1)) == 0)
 		l->calls = xreallocarray(l->calls, l->ncalls ? 2 * l->ncalls : 1, sizeof *l->calls);
-	l->calls[l->ncalls++] = (struct layout_call){t->section, rela->r_offset + 4};
+	l->calls[l->ncalls++] =
+		(struct layout_call){t->section, rela->r_offset + 4, name, code == 0xe9};
 }
 
 static void take_pointer(struct layout *l, const struct table *t, const Elf64_Rela *rela)
@@ -276,7 +280,8 @@ const struct layout_symbol *layout_function(
 bool layout_returns_to(const struct layout *l, size_t section, uint64_t offset)
 {
 	for (size_t i = 0; i < l->ncalls; i++)
-		if (l->calls[i].section == section && l->calls[i].end == offset)
+		if (!l->calls[i].tail && l->calls[i].section == section &&
+			l->calls[i].end == offset)
 			return true;
 	return false;
 }

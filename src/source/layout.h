@@ -37,6 +37,8 @@ struct layout_symbol {
 struct layout_call {
 	size_t section;
 	uint64_t end;
+	const char *name; /* what is called; in the file */
+	bool tail;	  /* by a jump: it never returns there */
 };
 
 struct layout {
