@@ -9,7 +9,7 @@
 static unsigned int minutes;
 
 static void count(struct timer_list *timer)
-{ /* expect: leftover-timer */
+{ /* expect: leftover-timer object-state */
 	minutes++;
 	mod_timer(timer, jiffies + 60 * HZ);
 }

@@ -26,6 +26,7 @@ static void __exit double_free_exit(void)
 {
 	show_and_free();
 	kfree(buffer); /* expect: double-free bug-assertion */
+	pr_info("double-free: both are content\n");
 }
 
 module_init(double_free_init);
