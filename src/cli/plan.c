@@ -278,9 +278,12 @@ static char *why_not(const struct plan_row *row, const struct target *t)
 
 	if (!kinds)
 		return xasprintf("its file expect says nothing of %s", target_os_name(t->os));
-	return xasprintf("needs a %s target: kmodlab target add %.*s%s%s", expect_kind_name(kind),
-		(int)stem, t->name, kind == KIND_STOCK ? "" : "/",
-		kind == KIND_STOCK ? "" : expect_kind_name(kind));
+	if (kind == KIND_STOCK)
+		return xasprintf(
+			"needs a stock target: kmodlab target add %.*s", (int)stem, t->name);
+	return xasprintf("needs a %s target: kmodlab target add %.*s/%s%s", expect_kind_name(kind),
+		(int)stem, t->name, expect_kind_name(kind),
+		t->os == TARGET_FREEBSD ? " --kernel FILE" : "");
 }
 
 /* Adds the trial of a row on a target that there is. */
