@@ -164,6 +164,8 @@ static int add_path(struct plan *p, const char *path)
 	for (size_t len = strlen(plain); len > 1 && plain[len - 1] == '/';)
 		plain[--len] = 0;
 	add_sources_below(p, plain, 0);
+	for (size_t i = nrows; i < p->nrows; i++)
+		p->rows[i].found = true;
 	if (p->nrows > nrows)
 		return EXIT_PASSED;
 	walk_files(plain, shelf_takes, collect, &files);
@@ -377,7 +379,7 @@ static int plan_chosen(struct plan *p, size_t row, const struct target_choices *
 			continue;
 		add_on_target(p, row, t);
 	}
-	if (planned || !by_name_only)
+	if (planned || !by_name_only || r->found)
 		return EXIT_PASSED;
 	return cli_fail(EXIT_USAGE, "%s has no source for the system of the target %s (%s)",
 		r->path, chosen->items[0].target->name,
