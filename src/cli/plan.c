@@ -164,6 +164,8 @@ static int add_path(struct plan *p, const char *path)
 	for (size_t len = strlen(plain); len > 1 && plain[len - 1] == '/';)
 		plain[--len] = 0;
 	add_sources_below(p, plain, 0);
+	for (size_t i = nrows; i < p->nrows; i++)
+		p->rows[i].found = true;
 	if (p->nrows > nrows)
 		return EXIT_PASSED;
 	walk_files(plain, shelf_takes, collect, &files);
@@ -278,9 +280,12 @@ static char *why_not(const struct plan_row *row, const struct target *t)
 
 	if (!kinds)
 		return xasprintf("its file expect says nothing of %s", target_os_name(t->os));
-	return xasprintf("needs a %s target: kmodlab target add %.*s%s%s", expect_kind_name(kind),
-		(int)stem, t->name, kind == KIND_STOCK ? "" : "/",
-		kind == KIND_STOCK ? "" : expect_kind_name(kind));
+	if (kind == KIND_STOCK)
+		return xasprintf(
+			"needs a stock target: kmodlab target add %.*s", (int)stem, t->name);
+	return xasprintf("needs a %s target: kmodlab target add %.*s/%s%s", expect_kind_name(kind),
+		(int)stem, t->name, expect_kind_name(kind),
+		t->os == TARGET_FREEBSD ? " --kernel FILE" : "");
 }
 
 /* Adds the trial of a row on a target that there is. */
@@ -374,7 +379,7 @@ static int plan_chosen(struct plan *p, size_t row, const struct target_choices *
 			continue;
 		add_on_target(p, row, t);
 	}
-	if (planned || !by_name_only)
+	if (planned || !by_name_only || r->found)
 		return EXIT_PASSED;
 	return cli_fail(EXIT_USAGE, "%s has no source for the system of the target %s (%s)",
 		r->path, chosen->items[0].target->name,

@@ -35,6 +35,7 @@ struct plan_row {
 	char *label; /* its name; or, where others are called the same, as much of its path as tells
 			them apart. No control characters */
 	bool is_for[2];	       /* by enum target_os */
+	bool found;	       /* below a directory that was named */
 	struct expect *expect; /* what is to be found of it; NULL: it does not say */
 };
 

@@ -46,7 +46,9 @@ static size_t module_name(const char *file, char *to, size_t len)
 void track_loaded(
 	const char *module, void (*tell)(uint64_t at, const char *module, const char *section))
 {
-	static const char *const sections[] = {".text", ".init.text", ".exit.text"};
+	/* Into .text.unlikely goes what the compiler sees called from init alone. */
+	static const char *const sections[] = {
+		".text", ".init.text", ".exit.text", ".text.unlikely"};
 	static char path[160] = "/sys/module/";
 	char *name = path + length("/sys/module/");
 	size_t n = module_name(module, name, 64);

@@ -73,14 +73,14 @@ static void judge_end(const struct run *r, struct findings *out)
 	case RUN_DONE:
 		return;
 	case RUN_ENDED:
-		finding_add(out, "crash", SEVERITY_ERROR, CLASS_CRASH,
+		finding_add(out, "triple-fault", SEVERITY_ERROR, CLASS_CRASH,
 			xasprintf("the machine reset itself %s, without a word from the kernel",
 				during),
 			xstrdup("A triple fault does that: the stack or the page tables were "
 				"overwritten, or the code asked for a reboot."));
 		return;
 	case RUN_NONSENSE:
-		finding_add(out, "crash", SEVERITY_ERROR, CLASS_CRASH,
+		finding_add(out, "gone-mad", SEVERITY_ERROR, CLASS_CRASH,
 			xasprintf("the machine went out of its mind %s: memory that is not the "
 				  "module's was overwritten",
 				during),

@@ -126,7 +126,7 @@ const struct rule rules_bug[] = {
 		.severity = SEVERITY_ERROR,
 		.class = CLASS_BUG,
 		.on_linux = SIGHT_DEBUG,
-		.on_freebsd = SIGHT_NONE,
+		.on_freebsd = SIGHT_KASAN,
 		.title = "memory beside an object was used",
 		.meaning =
 			"It read or wrote before the beginning or after the end of what was allocated, "
@@ -160,7 +160,7 @@ const struct rule rules_bug[] = {
 		.severity = SEVERITY_ERROR,
 		.class = CLASS_BUG,
 		.on_linux = SIGHT_DEBUG,
-		.on_freebsd = SIGHT_DEBUG,
+		.on_freebsd = SIGHT_KASAN,
 		.title = "memory was used in a way that is not allowed",
 		.meaning =
 			"KASAN or KFENCE reports an access that is none of the kinds with a rule of "
@@ -174,7 +174,7 @@ const struct rule rules_bug[] = {
 		.severity = SEVERITY_ERROR,
 		.class = CLASS_BUG,
 		.on_linux = SIGHT_DEBUG,
-		.on_freebsd = SIGHT_DEBUG,
+		.on_freebsd = SIGHT_KASAN,
 		.title = "the code does what C leaves undefined",
 		.meaning =
 			"An index out of an array's declared range, a shift by more bits than there "
@@ -189,7 +189,7 @@ const struct rule rules_bug[] = {
 		.severity = SEVERITY_ERROR,
 		.class = CLASS_BUG,
 		.on_linux = SIGHT_RACE,
-		.on_freebsd = SIGHT_NONE,
+		.on_freebsd = SIGHT_RACE,
 		.title = "two processors use the same memory without a lock",
 		.meaning =
 			"One writes while the other reads or writes, and nothing orders them. One of "
@@ -228,9 +228,9 @@ const struct rule rules_bug[] = {
 		.on_freebsd = SIGHT_DEBUG,
 		.title = "a lock is taken that is held already",
 		.meaning =
-			"Locks of the kernel do not count: who takes one that they hold waits for "
-			"themselves. It is mostly two functions, of which one calls the other. A stock "
-			"Linux kernel hangs there (lock-wait); a stock FreeBSD lets it pass.",
+			"Locks in the kernel do not count how often: who takes one that they hold waits "
+			"for themselves. It is mostly two functions, of which one calls the other. A "
+			"stock Linux kernel hangs there (lock-wait); a stock FreeBSD lets it pass.",
 		.linux_example = "mutex_lock(&lock);\n"
 				 "mutex_lock(&lock);\n",
 		.freebsd_example = "mtx_lock(&lock);    /* without MTX_RECURSE */\n"

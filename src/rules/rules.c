@@ -92,9 +92,16 @@ static const char *where_seen(enum rule_sight sight, bool freebsd)
 		return freebsd ? "needs a kernel with INVARIANTS and WITNESS: kmodlab target add "
 				 "freebsd:14.0/debug --kernel FILE"
 			       : "needs a debug kernel: kmodlab target add debian:bookworm/debug";
+	case SIGHT_KASAN:
+		return freebsd ? "needs a kernel with KASAN: kmodlab target add freebsd:14.0/debug "
+				 "--kernel FILE"
+			       : "needs a debug kernel: kmodlab target add debian:bookworm/debug";
 	case SIGHT_RACE:
-		return "needs a kernel that looks for races: kmodlab target add "
-		       "debian:bookworm/race";
+		return freebsd
+			? "needs a kernel with KCSAN: kmodlab target add freebsd:14.0/race --kernel "
+			  "FILE"
+			: "needs a kernel that looks for races: kmodlab target add "
+			  "debian:bookworm/race";
 	}
 	return NULL;
 }

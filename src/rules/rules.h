@@ -16,7 +16,9 @@ enum rule_sight {
 	SIGHT_NONE,  /* there is no such thing on this system */
 	SIGHT_STOCK, /* any target */
 	SIGHT_DEBUG, /* one whose kernel watches itself: debian:SUITE/debug, freebsd:VERSION/debug */
-	SIGHT_RACE,  /* debian:SUITE/race */
+	SIGHT_KASAN, /* one of which all accesses to memory are checked: debian:SUITE/debug; a FreeBSD kernel
+			made so */
+	SIGHT_RACE, /* one that looks for races: debian:SUITE/race; a FreeBSD kernel made so */
 };
 
 struct rule {

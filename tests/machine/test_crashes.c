@@ -82,7 +82,7 @@ static void a_machine_that_resets_itself_is_a_crash(void **state)
 		"static int __init i(void)\n{\n"
 		"\tstruct { u16 limit; u64 base; } __packed none = { 0, 0 };\n"
 		"\tasm volatile(\"lidt %0; int3\" : : \"m\"(none));\n\treturn 0;\n}\n" OUT BOTH,
-		"crash", "crash", "reset itself");
+		"crash", "triple-fault", "reset itself");
 
 	(void)state;
 	lab_free(&o);

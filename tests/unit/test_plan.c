@@ -229,6 +229,9 @@ static void a_directory_of_sources_stands_for_all_of_them_sorted(void **state)
 	put_elf("g/z/linux/z.ko", 0);
 	put_link("g/loop", "..");
 	expect(&all, WORDS("g"), "a x-\ny -x\nz x-\ntable");
+	/* Those that are not for the target's system are left out; who names one is told. */
+	expect(&all, WORDS("g", "-t", "debian:bookworm"), "a x\ny -\nz x\ntable");
+	refused(&all, WORDS("g/y", "-t", "debian:bookworm"), EXIT_USAGE, "has no source for");
 	targets_free(&all);
 }
 

@@ -20,7 +20,7 @@ static int armed_timer_event(module_t mod __unused, int what, void *arg __unused
 	switch (what) {
 	case MOD_LOAD:
 		callout_init(&timer, 1);
-		callout_reset(&timer, 60 * hz, count, NULL); /* expect: leftover-timer */
+		callout_reset(&timer, 60 * hz, count, NULL);
 		return (0);
 	case MOD_UNLOAD:
 		/* The mistake: callout_drain(&timer) is missing, and what it will call is about to go. */

@@ -9,7 +9,7 @@
 static unsigned int minutes;
 
 static void count(struct timer_list *timer)
-{
+{ /* expect: leftover-timer object-state */
 	minutes++;
 	mod_timer(timer, jiffies + 60 * HZ);
 }
@@ -18,7 +18,7 @@ static DEFINE_TIMER(clock_timer, count);
 
 static int __init armed_timer_init(void)
 {
-	mod_timer(&clock_timer, jiffies + 60 * HZ); /* expect: leftover-timer */
+	mod_timer(&clock_timer, jiffies + 60 * HZ);
 	return 0;
 }
 

@@ -11,7 +11,7 @@ static __noinline int turn_round(const char *text)
 {
 	/* The mistake: that is the whole stack of a thread in the kernel, 16 KB. This belongs to malloc(9). */
 	char buffer[BUFFER];
-	size_t i, len = strlen(text);
+	size_t i, len = strlen(text); /* expect: stack-overflow */
 
 	memset(buffer, 0, sizeof(buffer)); /* expect: stack-overflow */
 	for (i = 0; i < len; i++)

@@ -8,7 +8,7 @@
 
 #define BUFFER THREAD_SIZE
 
-static noinline int turn_round(const char *text)
+static noinline int turn_round(const char *text) /* expect: stack-overflow */
 {
 	/* The mistake: that is the whole stack, 16 KB in most kernels. This belongs to kmalloc(). */
 	char buffer[BUFFER]; /* expect: compiler-warning */

@@ -7,7 +7,7 @@
 #include <sys/queue.h>
 #include <sys/systm.h>
 
-static MALLOC_DEFINE(M_WORDS, "words", "words that are remembered"); /* expect: memory-leak */
+static MALLOC_DEFINE(M_WORDS, "words", "words that are remembered");
 
 struct word {
 	STAILQ_ENTRY(word) link;
@@ -18,7 +18,7 @@ static STAILQ_HEAD(, word) words = STAILQ_HEAD_INITIALIZER(words);
 
 static void remember(const char *text)
 {
-	struct word *w = malloc(sizeof(*w), M_WORDS, M_WAITOK | M_ZERO); /* expect: memory-leak */
+	struct word *w = malloc(sizeof(*w), M_WORDS, M_WAITOK | M_ZERO);
 
 	strlcpy(w->text, text, sizeof(w->text));
 	STAILQ_INSERT_TAIL(&words, w, link);

@@ -7,7 +7,7 @@
 #include <sys/module.h>
 #include <sys/systm.h>
 
-static MALLOC_DEFINE(M_HALF, "half", "one of two things"); /* expect: memory-leak */
+static MALLOC_DEFINE(M_HALF, "half", "one of two things");
 
 static struct cdevsw half_cdevsw = {
 	.d_version = D_VERSION,
@@ -21,7 +21,7 @@ static int begin(void)
 {
 	struct make_dev_args args;
 
-	page = malloc(3000, M_HALF, M_WAITOK); /* expect: memory-leak */
+	page = malloc(3000, M_HALF, M_WAITOK);
 	make_dev_args_init(&args);
 	args.mda_flags = MAKEDEV_CHECKNAME;
 	args.mda_devsw = &half_cdevsw;

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* /dev/slow makes those who read it wait. Its module can go while they do, and its code under their feet. */
+/* Who reads /dev/slow waits until a signal comes. The module can go meanwhile, and its code under their feet. */
 #include <linux/delay.h>
+#include <linux/errno.h>
 #include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 
 static ssize_t slow_read(struct file *file, char __user *to, size_t size, loff_t *at)
 {
-	msleep(400);
-	return 0;
+	while (!signal_pending(current))
+		usleep_range(500, 1000);
+	return -EINTR;
 }
 
 static const struct file_operations slow_fops = {
