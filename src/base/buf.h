@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Bytes that grow. `data` is always NUL-terminated one past `len` once anything was added. */
 struct buf {

@@ -322,5 +322,18 @@ const struct rule rules_load[] = {
 			"Find out which access it was; if it is one to memory of the module, look at "
 			"its mmap.",
 	},
+	{
+		.id = "test-skipped",
+		.severity = SEVERITY_NOTE,
+		.on_linux = SIGHT_NONE,
+		.on_freebsd = SIGHT_STOCK,
+		.title = "the test beside the module could not be run on this target",
+		.meaning =
+			"test.c needs a C library and its headers, test.sh a shell. On FreeBSD both are "
+			"in the base set, which the target was made without.",
+		.remedy =
+			"Nothing is wrong with the module. --exercise=auto uses its files without any "
+			"of that.",
+	},
 	{.id = NULL},
 };
