@@ -273,5 +273,20 @@ const struct rule rules_leak[] = {
 		.remedy = "Free the objects, then destroy the cache: kmem_cache_destroy(), "
 			  "uma_zdestroy().",
 	},
+	{
+		.id = "leaks-unseen",
+		.severity = SEVERITY_NOTE,
+		.on_linux = SIGHT_STOCK,
+		.on_freebsd = SIGHT_NONE,
+		.title = "memory, timers and work could not be followed on this kernel",
+		.meaning =
+			"What a module allocates, arms and registers is followed by small BPF programs. "
+			"This kernel has no BPF, or not enough of it, so nobody can say whether "
+			"something was left behind; what is listed somewhere was looked at all the "
+			"same.",
+		.linux_example = "# CONFIG_BPF_SYSCALL is not set\n",
+		.remedy = "Test on a distribution's kernel, or configure yours with BPF_SYSCALL, "
+			  "BPF_EVENTS, KPROBES and FTRACE.",
+	},
 	{.id = NULL},
 };

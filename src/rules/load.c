@@ -331,6 +331,7 @@ const struct rule rules_load[] = {
 		.meaning =
 			"test.c needs a C library and its headers, test.sh a shell. On FreeBSD both are "
 			"in the base set, which the target was made without.",
+		.freebsd_example = "ls freebsd/test.c    # beside the module's Makefile\n",
 		.remedy =
 			"Nothing is wrong with the module. --exercise=auto uses its files without any "
 			"of that.",
