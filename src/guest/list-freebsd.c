@@ -110,3 +110,7 @@ void list_look(int baseline)
 		return;
 	look_at_interfaces(baseline);
 }
+
+void list_loaded(void)
+{
+}

@@ -138,6 +138,8 @@ static struct noted {
 		uint16_t level;
 	} dirs[DIRS_MAX];
 	uint64_t files[FILES];
+	uint64_t events; /* number of the last that the kernel sent of an object in sysfs */
+	uint64_t loads;	 /* modules that were loaded since */
 	char paths[PATHS_MAX];
 } * noted;
 
@@ -231,64 +233,6 @@ static size_t read_noted_file(unsigned i)
 	}
 	buffer[len] = 0;
 	return len;
-}
-
-/* ---- threads ---- */
-
-/* What the kernel starts and ends as it pleases. */
-static int is_kernels_own(const char *name)
-{
-	static const char *const own[] = {"kworker/", "ksoftirqd/", "migration/", "cpuhp/", "rcu",
-		"irq/", "idle_inject/", "kthreadd"};
-
-	if (list_begins(name, "kworker/R-"))
-		return 0; /* somebody's workqueue has it */
-	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-		if (list_begins(name, own[i]))
-			return 1;
-	return 0;
-}
-
-/* man 5 proc, /proc/PID/stat: "pid (name) state ppid pgrp session tty tpgid flags …". */
-static void see_process(const char *pid)
-{
-	static char stat[512];
-	char path[64], *name = 0, *end = 0, *p;
-	struct proto_thing thing = {.kind = PROTO_THREAD};
-	uint64_t flags = 0;
-	int fd;
-	long n;
-
-	if (!list_wanted()) {
-		list_knows(PROTO_THREAD, pid);
-		return;
-	}
-	if (!(list_wanted() & PROTO_OTHERS) || list_knows(PROTO_THREAD, pid))
-		return;
-	fd = os_open_read(LIST_TEXT(path, "/proc/", pid, "/stat"));
-	n = fd < 0 ? 0 : os_read(fd, stat, sizeof stat - 1);
-	if (fd >= 0)
-		os_close(fd);
-	stat[n > 0 ? n : 0] = 0;
-	for (p = stat; *p; p++) {
-		if (*p == '(' && !name)
-			name = p + 1;
-		if (*p == ')')
-			end = p;
-	}
-	if (!name || !end || end < name)
-		return;
-	p = end;
-	for (unsigned spaces = 0; *p && spaces < 7; p++)
-		spaces += *p == ' ';
-	for (; *p >= '0' && *p <= '9'; p++)
-		flags = flags * 10 + (uint64_t)(*p - '0');
-	*end = 0;
-	if (!(flags & 0x00200000 /* PF_KTHREAD */) || is_kernels_own(name))
-		return;
-	for (p = stat; *p >= '0' && *p <= '9'; p++)
-		thing.count = thing.count * 10 + (uint64_t)(*p - '0');
-	list_found(&thing, name, "");
 }
 
 /* ---- directories ---- */
@@ -424,7 +368,7 @@ static void see_entries(unsigned i, size_t n, int baseline)
 		if (e->name[0] == '.' && (!e->name[1] || e->name[1] == '.'))
 			continue;
 		if (proc && e->name[0] >= '0' && e->name[0] <= '9') {
-			see_process(e->name);
+			list_process(e->name);
 			continue;
 		}
 		if (place->skip && place->skip(dir, e->name))
@@ -433,6 +377,50 @@ static void see_entries(unsigned i, size_t n, int baseline)
 		if (baseline && e->type == DT_DIR && d->level + 1u < place->depth)
 			note_dir(LIST_TEXT(path, dir, "/", e->name), d->place, d->level + 1u);
 	}
+}
+
+/* Each class, bus, driver and device that comes or goes is an event, and the kernel counts them
+ * (Documentation/ABI/testing/sysfs-kernel-uevents). A module alone is two of them: one when it comes, one when it
+ * goes. */
+static uint64_t last_event(void)
+{
+	int fd = os_open_read("/sys/kernel/uevent_seqnum");
+	uint64_t n = 0;
+	char text[32];
+	long len = fd < 0 ? 0 : os_read(fd, text, sizeof text);
+
+	for (long i = 0; i < len && text[i] >= '0' && text[i] <= '9'; i++)
+		n = n * 10 + (uint64_t)(text[i] - '0');
+	if (fd >= 0)
+		os_close(fd);
+	return n;
+}
+
+void list_loaded(void)
+{
+	noted->loads++;
+}
+
+/* Whether all that changed among the devices is that our modules came and went. */
+static int same_devices(int baseline)
+{
+	uint64_t now = last_event();
+
+	if (!baseline)
+		return now && (list_wanted() & PROTO_OTHERS) && noted->loads &&
+			now == noted->events + 2 * noted->loads;
+	noted->events = now;
+	noted->loads = 0;
+	return 0;
+}
+
+/* Whether nothing comes there without an event. */
+static int is_of_devices(const struct dir *d)
+{
+	const char *path = places[d->place].path;
+
+	return list_begins(path, "/sys/class") || list_begins(path, "/sys/bus") ||
+		list_begins(path, "/sys/devices/virtual");
 }
 
 static void look_at_dir(unsigned i, int baseline)
@@ -551,6 +539,8 @@ static void look_at_file(unsigned i, int baseline)
 
 void list_look(int baseline)
 {
+	int same;
+
 	if (baseline) {
 		close_all();
 		noted->ndirs = 0;
@@ -558,9 +548,11 @@ void list_look(int baseline)
 		for (unsigned i = 0; i < sizeof places / sizeof *places; i++)
 			note_dir(places[i].path, i, 0);
 	}
+	same = same_devices(baseline);
 	/* A baseline adds to the directories while it goes through them. */
 	for (unsigned i = 0; i < noted->ndirs; i++)
-		look_at_dir(i, baseline);
+		if (!same || !is_of_devices(&noted->dirs[i]))
+			look_at_dir(i, baseline);
 	if (list_wanted() == PROTO_FILES) {
 		see_fresh();
 		return;

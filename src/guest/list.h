@@ -21,6 +21,9 @@ void list_look(int baseline);
 /* The name of list `number`, for people. */
 const char *list_name(unsigned number);
 
+/* Linux: sees the process if it is a thread of the kernel's; `pid` in digits. */
+void list_process(const char *pid);
+
 /* Whether list `number` may be read; if so, list_leave is to follow. */
 int list_enter(unsigned number);
 void list_leave(void);

@@ -100,5 +100,7 @@ void watch_resume(void)
 
 void watch_loaded(const char *module)
 {
+	if (under_way)
+		list_loaded();
 	track_loaded(module, tell_section);
 }

@@ -23,6 +23,8 @@ void track_baseline(void);
 /* What has come since. `what`: PROTO_FILES, PROTO_OTHERS, PROTO_TRACKED. */
 void list_survey(unsigned what, watch_tell_fn *tell);
 void track_survey(watch_tell_fn *tell);
+/* A module was loaded. */
+void list_loaded(void);
 /* A worker died while it listed: what it was reading then is left alone from now on, and told as deadly. */
 void list_died(void);
 /* Where the sections of a module that was just loaded are: `tell` gets address, module, section. */
