@@ -8,6 +8,10 @@
  * finds the caller at the top of the stack, to its return, where the pointer is. What is in the
  * map when the module is gone was left behind.
  *
+ * The map is a table of our own in one value of an array, because the kernel's hash costs more than an
+ * allocation does: each pointer has one room in it, and if that is taken goes to a hash after all. Two processors
+ * that take the same room in the same moment lose one of the two, which is then not missed.
+ *
  * A kernel without BPF, or without one of these functions, is one in which that is not followed.
  */
 #include "guest/bare.h"
@@ -17,7 +21,8 @@
 
 #include <asm/unistd.h>
 
-#define TRACED_MAX  16384 /* things at a time; more are not followed */
+#define ROOMS	    16384 /* a power of two */
+#define TRACED_MAX  16384 /* things at a time beyond these; more are not followed */
 #define PENDING_MAX 1024
 #define SITES_MAX   512	   /* places in the module that are told apart */
 #define PATIENCE_US 300000 /* for what the kernel frees a little later */
@@ -78,6 +83,20 @@ struct traced {
 	char name[NAME_LEN];
 };
 
+/* The same without a name. */
+struct room {
+	uint64_t key; /* 0: free */
+	uint64_t site;
+	uint64_t bytes;
+	uint64_t what;
+};
+
+static volatile struct table {
+	uint64_t spilled; /* something went to the hash */
+	uint64_t pad[3];
+	struct room rooms[ROOMS];
+} * table;
+
 /* Where the programs keep them on their stack. */
 #define KEY   (-8)
 #define WORD  (-16)
@@ -93,6 +112,7 @@ enum { RAX = 80, RCX = 88, RDX = 96, RSI = 104, RDI = 112, RSP = 152 };
 
 enum { R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, FP };
 
+static int rooms = -1; /* the map with the table */
 static int traced = -1; /* the map: key → struct traced */
 static int pending =
 	-1; /* the map of calls that have not returned: task and family → struct traced */
@@ -139,21 +159,70 @@ static void map_call(struct bpf_code *p, int map, int helper)
 	bpf_call(p, helper);
 }
 
-/* Takes KEY out of the map. Most that is freed is not in it, and looking is cheaper than taking out. */
-static void forget(struct bpf_code *p)
-{
-	unsigned none;
-
-	map_call(p, traced, BPF_FUNC_map_lookup_elem);
-	none = bpf_jump(p, BPF_JEQ, R0, 0);
-	map_call(p, traced, BPF_FUNC_map_delete_elem);
-	bpf_land(p, none);
-}
-
 static void blank_name(struct bpf_code *p)
 {
 	for (int i = 0; i < NAME_LEN; i += 8)
 		bpf_store_number(p, FP, NAME + i, 0);
+}
+
+/* The room of the key in `reg`, into R2. */
+static void room(struct bpf_code *p, int reg)
+{
+	bpf_move(p, R1, reg);
+	bpf_op(p, BPF_RSH, R1, 12); /* the family, and what is 0 in any pointer */
+	bpf_op(p, BPF_MUL, R1, 0x61c88647);
+	bpf_op(p, BPF_RSH, R1, 16);
+	bpf_op(p, BPF_AND, R1, ROOMS - 1);
+	bpf_op(p, BPF_MUL, R1, sizeof(struct room));
+	bpf_map_value(p, R2, rooms);
+	bpf_op_reg(p, BPF_ADD, R2, R1);
+	bpf_op(p, BPF_ADD, R2, offsetof(struct table, rooms));
+}
+
+/* Puts what is on the stack in under the pointer in `reg`. */
+static void remember(struct bpf_code *p, int reg, enum family family)
+{
+	unsigned taken, done;
+
+	key(p, reg, family);
+	room(p, reg);
+	bpf_load(p, BPF_DW, R3, R2, 0);
+	taken = bpf_jump(p, BPF_JNE, R3, 0);
+	bpf_store(p, R2, 0, reg);
+	for (int i = 0; i < 3; i++) {
+		bpf_load(p, BPF_DW, R3, FP, SITE + 8 * i);
+		bpf_store(p, R2, 8 + 8 * i, R3);
+	}
+	done = bpf_jump_always(p);
+	bpf_land(p, taken);
+	bpf_map_value(p, R2, rooms);
+	bpf_store_number(p, R2, 0, 1);
+	blank_name(p);
+	map_call(p, traced, BPF_FUNC_map_update_elem);
+	bpf_land(p, done);
+}
+
+/* Takes the pointer in `reg` out again. Most that is freed was not followed. */
+static void forget(struct bpf_code *p, int reg, enum family family)
+{
+	unsigned elsewhere, found, nothing, none;
+
+	key(p, reg, family);
+	room(p, reg);
+	bpf_load(p, BPF_DW, R3, R2, 0);
+	elsewhere = bpf_jump_reg(p, BPF_JNE, R3, reg);
+	bpf_store_number(p, R2, 0, 0);
+	found = bpf_jump_always(p);
+	bpf_land(p, elsewhere);
+	bpf_map_value(p, R2, rooms);
+	bpf_load(p, BPF_DW, R3, R2, 0);
+	nothing = bpf_jump(p, BPF_JEQ, R3, 0);
+	map_call(p, traced, BPF_FUNC_map_lookup_elem);
+	none = bpf_jump(p, BPF_JEQ, R0, 0);
+	map_call(p, traced, BPF_FUNC_map_delete_elem);
+	bpf_land(p, found);
+	bpf_land(p, nothing);
+	bpf_land(p, none);
 }
 
 /* Eight bytes of the kernel's memory, at `reg` + offset, into WORD and `to`. */
@@ -199,9 +268,7 @@ static int on_kmalloc(void)
 	bpf_store(p, FP, SITE, R7);
 	bpf_store(p, FP, BYTES, R9);
 	bpf_store_number(p, FP, WHAT, KMALLOC);
-	blank_name(p);
-	key(p, R8, SLAB);
-	map_call(p, traced, BPF_FUNC_map_update_elem);
+	remember(p, R8, SLAB);
 	bpf_land(p, other);
 	bpf_land(p, none);
 	bpf_exit(p);
@@ -228,9 +295,7 @@ static int on_cache_alloc(const struct format *f)
 	bpf_store(p, FP, SITE, R7);
 	bpf_store(p, FP, BYTES, R9);
 	bpf_store_number(p, FP, WHAT, CACHE);
-	blank_name(p);
-	key(p, R8, SLAB);
-	map_call(p, traced, BPF_FUNC_map_update_elem);
+	remember(p, R8, SLAB);
 	bpf_land(p, other);
 	bpf_land(p, none);
 	bpf_exit(p);
@@ -243,23 +308,36 @@ static int on_free(int index, enum family family)
 	struct bpf_code *p = begin();
 
 	bpf_load(p, BPF_DW, R8, R6, 8 * index);
-	key(p, R8, family);
-	forget(p);
+	forget(p, R8, family);
 	bpf_exit(p);
 	return bpf_load_code(BPF_PROG_TYPE_RAW_TRACEPOINT, p);
 }
 
+/* A module's call for pages, from when it begins. */
+struct wanted {
+	uint64_t site; /* 0: none */
+	uint64_t task;
+	uint64_t ns;
+};
+#define WANTED_NS 2000000 /* later than that it is another one */
+
 /* mm_page_alloc(page, order, …) does not tell who called. It follows on the heels of the function that a
- * module calls, on the same processor. */
+ * module calls, on the same processor and in the same task; else we do not know. */
 static int on_pages_wanted(void)
 {
 	struct bpf_code *p = begin();
 	unsigned other = caller(p), none;
 
+	bpf_call(p, BPF_FUNC_get_current_pid_tgid);
+	bpf_move(p, R8, R0);
+	bpf_call(p, BPF_FUNC_ktime_get_ns);
+	bpf_move(p, R9, R0);
 	bpf_store_number(p, FP, KEY, 0);
 	map_call(p, slot, BPF_FUNC_map_lookup_elem);
 	none = bpf_jump(p, BPF_JEQ, R0, 0);
-	bpf_store(p, R0, 0, R7);
+	bpf_store(p, R0, offsetof(struct wanted, site), R7);
+	bpf_store(p, R0, offsetof(struct wanted, task), R8);
+	bpf_store(p, R0, offsetof(struct wanted, ns), R9);
 	bpf_land(p, other);
 	bpf_land(p, none);
 	bpf_exit(p);
@@ -269,14 +347,22 @@ static int on_pages_wanted(void)
 static int on_pages(void)
 {
 	struct bpf_code *p = begin();
-	unsigned none, nobody, failed;
+	unsigned none, nobody, another, late, failed;
 
 	bpf_store_number(p, FP, KEY, 0);
 	map_call(p, slot, BPF_FUNC_map_lookup_elem);
 	none = bpf_jump(p, BPF_JEQ, R0, 0);
-	bpf_load(p, BPF_DW, R7, R0, 0);
+	bpf_load(p, BPF_DW, R7, R0, offsetof(struct wanted, site));
 	nobody = bpf_jump(p, BPF_JEQ, R7, 0);
-	bpf_store_number(p, R0, 0, 0);
+	bpf_move(p, R9, R0);
+	bpf_call(p, BPF_FUNC_get_current_pid_tgid);
+	bpf_load(p, BPF_DW, R1, R9, offsetof(struct wanted, task));
+	another = bpf_jump_reg(p, BPF_JNE, R0, R1);
+	bpf_store_number(p, R9, offsetof(struct wanted, site), 0);
+	bpf_call(p, BPF_FUNC_ktime_get_ns);
+	bpf_load(p, BPF_DW, R1, R9, offsetof(struct wanted, ns));
+	bpf_op_reg(p, BPF_SUB, R0, R1);
+	late = bpf_jump(p, BPF_JGT, R0, WANTED_NS);
 	bpf_load(p, BPF_DW, R8, R6, 0);
 	failed = bpf_jump(p, BPF_JEQ, R8, 0);
 	bpf_load(p, BPF_DW, R9, R6, 8);
@@ -286,11 +372,11 @@ static int on_pages(void)
 	bpf_store(p, FP, SITE, R7);
 	bpf_store(p, FP, BYTES, R1);
 	bpf_store_number(p, FP, WHAT, GET_PAGES);
-	blank_name(p);
-	key(p, R8, PAGES);
-	map_call(p, traced, BPF_FUNC_map_update_elem);
+	remember(p, R8, PAGES);
 	bpf_land(p, none);
 	bpf_land(p, nobody);
+	bpf_land(p, another);
+	bpf_land(p, late);
 	bpf_land(p, failed);
 	bpf_exit(p);
 	return bpf_load_code(BPF_PROG_TYPE_RAW_TRACEPOINT, p);
@@ -357,8 +443,15 @@ static int on_return(enum family pending_as, enum family family)
 	bpf_load(p, BPF_DW, R8, R6, RAX);
 	failed = bpf_jump(p, BPF_JEQ, R8, 0);
 	error = bpf_jump(p, BPF_JGE, R8, -4095);
-	key(p, R8, family);
-	map_call(p, traced, BPF_FUNC_map_update_elem);
+	if (family == WORKQUEUE || family == ZONE) {
+		/* A room has no place for the name. */
+		key(p, R8, family);
+		bpf_map_value(p, R2, rooms);
+		bpf_store_number(p, R2, 0, 1);
+		map_call(p, traced, BPF_FUNC_map_update_elem);
+	} else {
+		remember(p, R8, family);
+	}
 	bpf_land(p, none);
 	bpf_land(p, failed);
 	bpf_land(p, error);
@@ -372,8 +465,7 @@ static int on_end(enum family family, int at)
 	struct bpf_code *p = begin();
 
 	bpf_load(p, BPF_DW, R8, R6, at);
-	key(p, R8, family);
-	forget(p);
+	forget(p, R8, family);
 	bpf_exit(p);
 	return bpf_load_code(BPF_PROG_TYPE_KPROBE, p);
 }
@@ -392,8 +484,7 @@ static int on_free_later(void)
 	bpf_move(p, R8, R9);
 	bpf_land(p, pointer);
 	bpf_land(p, no_head);
-	key(p, R8, SLAB);
-	forget(p);
+	forget(p, R8, SLAB);
 	bpf_exit(p);
 	return bpf_load_code(BPF_PROG_TYPE_KPROBE, p);
 }
@@ -410,9 +501,7 @@ static int on_notifier(void)
 	bpf_store(p, FP, SITE, R7);
 	bpf_store_number(p, FP, BYTES, 0);
 	bpf_store_number(p, FP, WHAT, REGISTERED);
-	blank_name(p);
-	key(p, R8, NOTIFIER);
-	map_call(p, traced, BPF_FUNC_map_update_elem);
+	remember(p, R8, NOTIFIER);
 	bpf_land(p, other);
 	bpf_exit(p);
 	return bpf_load_code(BPF_PROG_TYPE_KPROBE, p);
@@ -439,9 +528,7 @@ static int on_timer(unsigned timer, unsigned function, enum family family, enum 
 	bpf_land(p, own);
 	bpf_store(p, FP, SITE, R7);
 	bpf_store_number(p, FP, BYTES, 0);
-	blank_name(p);
-	key(p, R8, family);
-	map_call(p, traced, BPF_FUNC_map_update_elem);
+	remember(p, R8, family);
 	bpf_land(p, other);
 	bpf_exit(p);
 	return bpf_load_code(BPF_PROG_TYPE_TRACEPOINT, p);
@@ -612,8 +699,10 @@ void track_setup(void)
 		bpf_map_new(BPF_MAP_TYPE_HASH, sizeof(uint64_t), sizeof(struct traced), TRACED_MAX);
 	pending = bpf_map_new(
 		BPF_MAP_TYPE_HASH, sizeof(uint64_t), sizeof(struct traced), PENDING_MAX);
-	slot = bpf_map_new(BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint32_t), sizeof(uint64_t), 1);
-	if (traced < 0 || pending < 0 || slot < 0)
+	rooms = bpf_map_new_shared(sizeof *table);
+	slot = bpf_map_new(BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint32_t), sizeof(struct wanted), 1);
+	if (traced < 0 || pending < 0 || slot < 0 || rooms < 0 ||
+		!(table = bpf_map_see(rooms, sizeof *table)))
 		return;
 	at = slurp("/sys/bus/event_source/devices/kprobe/type");
 	kprobes = number(&at);
@@ -625,8 +714,13 @@ void track_baseline(void)
 {
 	uint64_t next;
 
-	while (traced >= 0 && !bpf_map_next(traced, 0, &next))
+	if (!table)
+		return;
+	for (unsigned i = 0; i < ROOMS; i++)
+		table->rooms[i].key = 0;
+	while (!bpf_map_next(traced, 0, &next))
 		bpf_map_drop(traced, &next);
+	table->spilled = 0;
 }
 
 /* ---- the survey ---- */
@@ -711,11 +805,22 @@ static unsigned add(struct sum *sums, unsigned n, const struct traced *new)
 static unsigned sum_up(struct sum *sums)
 {
 	uint64_t at = 0, next;
-	unsigned n = 0;
+	unsigned n = 0, i = 0;
 
-	if (bpf_map_next(traced, 0, &next))
+	while (i < ROOMS && !table->rooms[i].key)
+		i++;
+	if (i == ROOMS && !table->spilled)
 		return 0;
 	read_loaded();
+	for (; i < ROOMS; i++) {
+		struct traced new = {
+			table->rooms[i].site, table->rooms[i].bytes, table->rooms[i].what, ""};
+
+		if (table->rooms[i].key && !is_loaded(new.site))
+			n = add(sums, n, &new);
+	}
+	if (!table->spilled || bpf_map_next(traced, 0, &next))
+		return n;
 	do {
 		struct traced new;
 
@@ -744,7 +849,7 @@ void track_survey(watch_tell_fn *tell)
 	uint64_t began = os_now_us();
 	unsigned n, step = 5000;
 
-	if (traced < 0) {
+	if (!table) {
 		tell(&(struct proto_thing){.kind = PROTO_UNSEEN}, "BPF", "");
 		return;
 	}
