@@ -138,11 +138,13 @@ static void follow(enum family as, enum family family, enum what what, int size,
 	on_functions(trace_on_entry(as, what, size, name, alt), functions, 0);
 }
 
-static void follow_memory(void)
+/* Whether that is possible here. */
+static int follow_memory(void)
 {
 	struct format f = format_of("kmem/kmem_cache_alloc");
 
-	bpf_on_raw(trace_on_kmalloc(), "kmalloc");
+	if (bpf_on_raw(trace_on_kmalloc(), "kmalloc") < 0)
+		return 0;
 	bpf_on_raw(trace_on_kmalloc(), "kmalloc_node");
 	bpf_on_event(trace_on_cache_alloc(&f), f.id);
 	f = format_of("kmem/kmem_cache_alloc_node");
@@ -173,6 +175,7 @@ static void follow_memory(void)
 	on_functions(trace_on_end(PERCPU, RDI), "free_percpu\0", 0);
 	follow(TIMER, DMA, DMA_ALLOC, RSI, 0, 0, "dma_alloc_attrs\0");
 	on_functions(trace_on_end(DMA, RDX), "dma_free_attrs\0", 0);
+	return 1;
 }
 
 static void follow_the_rest(void)
@@ -222,8 +225,10 @@ void track_setup(void)
 		return;
 	at = slurp("/sys/bus/event_source/devices/kprobe/type");
 	kprobes = number(&at);
-	follow_memory();
-	follow_the_rest();
+	if (follow_memory())
+		follow_the_rest();
+	else
+		table = 0;
 }
 
 void track_baseline(void)
