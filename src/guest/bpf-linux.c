@@ -4,7 +4,9 @@
 
 #include "guest/bare.h"
 
+#include <linux/mman.h>
 #include <linux/perf_event.h>
+#include <asm/mman.h>
 #include <asm/unistd.h>
 
 static unsigned emit(struct bpf_code *p, int code, int to, int from, int offset, int32_t value)
@@ -112,6 +114,28 @@ int bpf_map_new(unsigned type, unsigned key, unsigned value, unsigned entries)
 	a.value_size = value;
 	a.max_entries = entries;
 	return bpf(BPF_MAP_CREATE, &a);
+}
+
+int bpf_map_new_shared(unsigned value)
+{
+	union bpf_attr a;
+
+	memset(&a, 0, sizeof a);
+	a.map_type = BPF_MAP_TYPE_ARRAY;
+	a.map_flags = BPF_F_MMAPABLE;
+	a.key_size = sizeof(uint32_t);
+	a.value_size = value;
+	a.max_entries = 1;
+	return bpf(BPF_MAP_CREATE, &a);
+}
+
+void *bpf_map_see(int map, size_t bytes)
+{
+	size_t pages = (bytes + 4095) / 4096 * 4096;
+	long at = sys6(
+		__NR_mmap, 0, pages, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, map, 0);
+
+	return at < 0 && at > -4096 ? 0 : (void *)at;
 }
 
 int bpf_map_next(int map, const void *key, void *next)

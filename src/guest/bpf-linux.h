@@ -6,6 +6,7 @@
  * Documentation/bpf/, man 2 perf_event_open. What goes wrong makes a negative errno of everything that
  * follows on it.
  */
+#include <stddef.h>
 #include <stdint.h>
 
 #include <linux/bpf.h>
@@ -41,6 +42,9 @@ void bpf_exit(struct bpf_code *p);
 
 /* A map; its descriptor. */
 int bpf_map_new(unsigned type, unsigned key, unsigned value, unsigned entries);
+/* An array of one value, which processes can map: its descriptor; its value as they see it, or NULL. */
+int bpf_map_new_shared(unsigned value);
+void *bpf_map_see(int map, size_t bytes);
 int bpf_map_next(int map, const void *key, void *next);
 int bpf_map_look(int map, const void *key, void *value);
 int bpf_map_drop(int map, const void *key);

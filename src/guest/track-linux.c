@@ -8,46 +8,23 @@
  * finds the caller at the top of the stack, to its return, where the pointer is. What is in the
  * map when the module is gone was left behind.
  *
+ * The map is a table of our own in one value of an array, because the kernel's hash costs more than an
+ * allocation does: each pointer has one room in it, and if that is taken goes to a hash after all. Two processors
+ * that take the same room in the same moment lose one of the two, which is then not missed.
+ *
  * A kernel without BPF, or without one of these functions, is one in which that is not followed.
  */
 #include "guest/bare.h"
-#include "guest/bpf-linux.h"
 #include "guest/os.h"
+#include "guest/trace-linux.h"
 #include "guest/watch.h"
 
 #include <asm/unistd.h>
 
-#define TRACED_MAX  16384 /* things at a time; more are not followed */
+#define TRACED_MAX  16384 /* things at a time beyond the table; more are not followed */
 #define PENDING_MAX 1024
 #define SITES_MAX   512	   /* places in the module that are told apart */
 #define PATIENCE_US 300000 /* for what the kernel frees a little later */
-
-/* MODULES_VADDR (Documentation/arch/x86/x86_64/mm.rst) of a kernel that cannot be moved about, as our debug
- * targets are; of others it is 0x20000000 more, and what lies between belongs to nobody. Sign-extended, as
- * BPF's numbers are. */
-#define MODULES (-0x60000000)
-
-/* What a pointer is, in the low byte of its key. */
-enum family { SLAB = 1, PAGES, PERCPU, DMA, TIMER, HRTIMER, WORKQUEUE, NOTIFIER, ZONE };
-
-/* What is told of it. */
-enum what {
-	KMALLOC = 1,
-	CACHE,
-	VMALLOC,
-	KVMALLOC,
-	GET_PAGES,
-	ALLOC_PERCPU,
-	DMA_ALLOC,
-	IOREMAP,
-	ARMED,
-	ARMED_HR,
-	DELAYED,
-	MADE_QUEUE,
-	REGISTERED,
-	MADE_CACHE,
-	WHATS,
-};
 
 static const struct {
 	uint32_t kind;
@@ -69,383 +46,8 @@ static const struct {
 	[MADE_CACHE] = {PROTO_ZONE, ""},
 };
 
-#define NAME_LEN 32
-
-struct traced {
-	uint64_t site;
-	uint64_t bytes;
-	uint64_t what;
-	char name[NAME_LEN];
-};
-
-/* Where the programs keep them on their stack. */
-#define KEY   (-8)
-#define WORD  (-16)
-#define VALUE (-80)
-#define SITE  (VALUE + (int)offsetof(struct traced, site))
-#define BYTES (VALUE + (int)offsetof(struct traced, bytes))
-#define WHAT  (VALUE + (int)offsetof(struct traced, what))
-#define NAME  (VALUE + (int)offsetof(struct traced, name))
-_Static_assert(VALUE + (int)sizeof(struct traced) <= WORD, "they do not overlap");
-
-/* Arguments in struct pt_regs (arch/x86/include/asm/ptrace.h). */
-enum { RAX = 80, RCX = 88, RDX = 96, RSI = 104, RDI = 112, RSP = 152 };
-
-enum { R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, FP };
-
-static int traced = -1; /* the map: key → struct traced */
-static int pending =
-	-1; /* the map of calls that have not returned: task and family → struct traced */
-static int slot = -1;	 /* per processor: the module's call for pages that is under way */
-static unsigned kprobes; /* the number of perf's kind of event */
-static struct bpf_code code;
-
-/* ---- pieces of programs ---- */
-
-static struct bpf_code *begin(void)
-{
-	code.n = 0;
-	bpf_move(&code, R6, R1);
-	return &code;
-}
-
-/* Puts the key of the pointer in `reg` on the stack, and its address in R2. */
-static void key(struct bpf_code *p, int reg, enum family family)
-{
-	bpf_op(p, BPF_LSH, reg, 8);
-	bpf_op(p, BPF_OR, reg, (int32_t)family);
-	bpf_store(p, FP, KEY, reg);
-	bpf_move(p, R2, FP);
-	bpf_op(p, BPF_ADD, R2, KEY);
-}
-
-static void key_of_task(struct bpf_code *p, enum family family)
-{
-	bpf_call(p, BPF_FUNC_get_current_pid_tgid);
-	key(p, R0, family);
-}
-
-/* On KEY; leaves the result in R0. */
-static void map_call(struct bpf_code *p, int map, int helper)
-{
-	bpf_map(p, R1, map);
-	bpf_move(p, R2, FP);
-	bpf_op(p, BPF_ADD, R2, KEY);
-	if (helper == BPF_FUNC_map_update_elem) {
-		bpf_move(p, R3, FP);
-		bpf_op(p, BPF_ADD, R3, VALUE);
-		bpf_set(p, R4, 0);
-	}
-	bpf_call(p, helper);
-}
-
-/* Takes KEY out of the map. Most that is freed is not in it, and looking is cheaper than taking out. */
-static void forget(struct bpf_code *p)
-{
-	unsigned none;
-
-	map_call(p, traced, BPF_FUNC_map_lookup_elem);
-	none = bpf_jump(p, BPF_JEQ, R0, 0);
-	map_call(p, traced, BPF_FUNC_map_delete_elem);
-	bpf_land(p, none);
-}
-
-static void blank_name(struct bpf_code *p)
-{
-	for (int i = 0; i < NAME_LEN; i += 8)
-		bpf_store_number(p, FP, NAME + i, 0);
-}
-
-/* Eight bytes of the kernel's memory, at `reg` + offset, into WORD and `to`. */
-static void peek(struct bpf_code *p, int to, int reg, int offset)
-{
-	bpf_move(p, R3, reg);
-	bpf_op(p, BPF_ADD, R3, offset);
-	bpf_store_number(p, FP, WORD, 0);
-	bpf_move(p, R1, FP);
-	bpf_op(p, BPF_ADD, R1, WORD);
-	bpf_set(p, R2, 8);
-	bpf_call(p, BPF_FUNC_probe_read_kernel);
-	bpf_load(p, BPF_DW, to, FP, WORD);
-}
-
-/* The caller of the function that a probe is at the entry of, into R7; the program ends here if that is no
- * module. */
-static unsigned caller(struct bpf_code *p)
-{
-	bpf_load(p, BPF_DW, R8, R6, RSP);
-	peek(p, R7, R8, 0);
-	return bpf_jump(p, BPF_JLT, R7, MODULES);
-}
-
-/* ---- allocations that have a tracepoint ---- */
-
-/* kmalloc(call_site, ptr, bytes_req, …); kernels 5.18 to 6.0 have a cache's address before the bytes. */
-static int on_kmalloc(void)
-{
-	struct bpf_code *p = begin();
-	unsigned other, none, is_size, no_size;
-
-	bpf_load(p, BPF_DW, R7, R6, 0);
-	other = bpf_jump(p, BPF_JLT, R7, MODULES);
-	bpf_load(p, BPF_DW, R8, R6, 8);
-	none = bpf_jump(p, BPF_JEQ, R8, 0);
-	bpf_load(p, BPF_DW, R9, R6, 16);
-	no_size = bpf_jump(p, BPF_JEQ, R9, 0);
-	is_size = bpf_jump(p, BPF_JLE, R9, 0x7fffffff);
-	bpf_land(p, no_size);
-	bpf_load(p, BPF_DW, R9, R6, 24);
-	bpf_land(p, is_size);
-	bpf_store(p, FP, SITE, R7);
-	bpf_store(p, FP, BYTES, R9);
-	bpf_store_number(p, FP, WHAT, KMALLOC);
-	blank_name(p);
-	key(p, R8, SLAB);
-	map_call(p, traced, BPF_FUNC_map_update_elem);
-	bpf_land(p, other);
-	bpf_land(p, none);
-	bpf_exit(p);
-	return bpf_load_code(BPF_PROG_TYPE_RAW_TRACEPOINT, p);
-}
-
-/* Where a tracepoint's record has its fields; 0: not known (the first 8 bytes are common to all). */
-struct format {
-	unsigned id, site, ptr, bytes, function, timer, hrtimer;
-};
-
-static int on_cache_alloc(const struct format *f)
-{
-	struct bpf_code *p = begin();
-	unsigned other, none;
-
-	if (!f->site || !f->ptr || !f->bytes)
-		return -2;
-	bpf_load(p, BPF_DW, R7, R6, (int)f->site);
-	other = bpf_jump(p, BPF_JLT, R7, MODULES);
-	bpf_load(p, BPF_DW, R8, R6, (int)f->ptr);
-	none = bpf_jump(p, BPF_JEQ, R8, 0);
-	bpf_load(p, BPF_DW, R9, R6, (int)f->bytes);
-	bpf_store(p, FP, SITE, R7);
-	bpf_store(p, FP, BYTES, R9);
-	bpf_store_number(p, FP, WHAT, CACHE);
-	blank_name(p);
-	key(p, R8, SLAB);
-	map_call(p, traced, BPF_FUNC_map_update_elem);
-	bpf_land(p, other);
-	bpf_land(p, none);
-	bpf_exit(p);
-	return bpf_load_code(BPF_PROG_TYPE_TRACEPOINT, p);
-}
-
-/* kfree(call_site, ptr), mm_page_free(page, order): the pointer is argument `index`. */
-static int on_free(int index, enum family family)
-{
-	struct bpf_code *p = begin();
-
-	bpf_load(p, BPF_DW, R8, R6, 8 * index);
-	key(p, R8, family);
-	forget(p);
-	bpf_exit(p);
-	return bpf_load_code(BPF_PROG_TYPE_RAW_TRACEPOINT, p);
-}
-
-/* mm_page_alloc(page, order, …) does not tell who called. It follows on the heels of the function that a
- * module calls, on the same processor. */
-static int on_pages_wanted(void)
-{
-	struct bpf_code *p = begin();
-	unsigned other = caller(p), none;
-
-	bpf_store_number(p, FP, KEY, 0);
-	map_call(p, slot, BPF_FUNC_map_lookup_elem);
-	none = bpf_jump(p, BPF_JEQ, R0, 0);
-	bpf_store(p, R0, 0, R7);
-	bpf_land(p, other);
-	bpf_land(p, none);
-	bpf_exit(p);
-	return bpf_load_code(BPF_PROG_TYPE_KPROBE, p);
-}
-
-static int on_pages(void)
-{
-	struct bpf_code *p = begin();
-	unsigned none, nobody, failed;
-
-	bpf_store_number(p, FP, KEY, 0);
-	map_call(p, slot, BPF_FUNC_map_lookup_elem);
-	none = bpf_jump(p, BPF_JEQ, R0, 0);
-	bpf_load(p, BPF_DW, R7, R0, 0);
-	nobody = bpf_jump(p, BPF_JEQ, R7, 0);
-	bpf_store_number(p, R0, 0, 0);
-	bpf_load(p, BPF_DW, R8, R6, 0);
-	failed = bpf_jump(p, BPF_JEQ, R8, 0);
-	bpf_load(p, BPF_DW, R9, R6, 8);
-	bpf_op(p, BPF_AND, R9, 15);
-	bpf_set(p, R1, 4096);
-	bpf_op_reg(p, BPF_LSH, R1, R9);
-	bpf_store(p, FP, SITE, R7);
-	bpf_store(p, FP, BYTES, R1);
-	bpf_store_number(p, FP, WHAT, GET_PAGES);
-	blank_name(p);
-	key(p, R8, PAGES);
-	map_call(p, traced, BPF_FUNC_map_update_elem);
-	bpf_land(p, none);
-	bpf_land(p, nobody);
-	bpf_land(p, failed);
-	bpf_exit(p);
-	return bpf_load_code(BPF_PROG_TYPE_RAW_TRACEPOINT, p);
-}
-
-/* ---- what is followed from a function's entry to its return ---- */
-
-/* The string at the pointer in argument `at`, or at the one in `alt` when the first is "%s…". */
-static void read_name(struct bpf_code *p, int at, int alt)
-{
-	unsigned plain = 0;
-
-	bpf_load(p, BPF_DW, R9, R6, at);
-	if (alt) {
-		peek(p, R8, R9, 0);
-		bpf_op(p, BPF_AND, R8, 0xffff);
-		plain = bpf_jump(p, BPF_JNE, R8, '%' | 's' << 8);
-		bpf_load(p, BPF_DW, R9, R6, alt);
-		bpf_land(p, plain);
-	}
-	bpf_move(p, R1, FP);
-	bpf_op(p, BPF_ADD, R1, NAME);
-	bpf_set(p, R2, NAME_LEN);
-	bpf_move(p, R3, R9);
-	bpf_call(p, BPF_FUNC_probe_read_kernel_str);
-}
-
-/* `size`: the argument that says how many bytes, `name`: that is its name; 0: none. */
-static int on_entry(enum family family, enum what what, int size, int name, int alt)
-{
-	struct bpf_code *p = begin();
-	unsigned other = caller(p);
-
-	bpf_store(p, FP, SITE, R7);
-	bpf_store_number(p, FP, BYTES, 0);
-	if (size) {
-		bpf_load(p, BPF_DW, R8, R6, size);
-		bpf_store(p, FP, BYTES, R8);
-	}
-	bpf_store_number(p, FP, WHAT, (int32_t)what);
-	blank_name(p);
-	if (name)
-		read_name(p, name, alt);
-	key_of_task(p, family);
-	map_call(p, pending, BPF_FUNC_map_update_elem);
-	bpf_land(p, other);
-	bpf_exit(p);
-	return bpf_load_code(BPF_PROG_TYPE_KPROBE, p);
-}
-
-static int on_return(enum family pending_as, enum family family)
-{
-	struct bpf_code *p = begin();
-	unsigned none, failed, error;
-
-	key_of_task(p, pending_as);
-	map_call(p, pending, BPF_FUNC_map_lookup_elem);
-	none = bpf_jump(p, BPF_JEQ, R0, 0);
-	for (int i = 0; i < (int)sizeof(struct traced); i += 8) {
-		bpf_load(p, BPF_DW, R1, R0, i);
-		bpf_store(p, FP, VALUE + i, R1);
-	}
-	map_call(p, pending, BPF_FUNC_map_delete_elem);
-	bpf_load(p, BPF_DW, R8, R6, RAX);
-	failed = bpf_jump(p, BPF_JEQ, R8, 0);
-	error = bpf_jump(p, BPF_JGE, R8, -4095);
-	key(p, R8, family);
-	map_call(p, traced, BPF_FUNC_map_update_elem);
-	bpf_land(p, none);
-	bpf_land(p, failed);
-	bpf_land(p, error);
-	bpf_exit(p);
-	return bpf_load_code(BPF_PROG_TYPE_KPROBE, p);
-}
-
-/* A function that ends what the pointer in argument `at` stands for. */
-static int on_end(enum family family, int at)
-{
-	struct bpf_code *p = begin();
-
-	bpf_load(p, BPF_DW, R8, R6, at);
-	key(p, R8, family);
-	forget(p);
-	bpf_exit(p);
-	return bpf_load_code(BPF_PROG_TYPE_KPROBE, p);
-}
-
-/* kvfree_call_rcu(head, pointer or, in older kernels, the head's offset): as good as freed. */
-static int on_free_later(void)
-{
-	struct bpf_code *p = begin();
-	unsigned pointer, no_head;
-
-	bpf_load(p, BPF_DW, R8, R6, RSI);
-	pointer = bpf_jump(p, BPF_JGE, R8, 4096);
-	bpf_load(p, BPF_DW, R9, R6, RDI);
-	no_head = bpf_jump(p, BPF_JEQ, R9, 0);
-	bpf_op_reg(p, BPF_SUB, R9, R8);
-	bpf_move(p, R8, R9);
-	bpf_land(p, pointer);
-	bpf_land(p, no_head);
-	key(p, R8, SLAB);
-	forget(p);
-	bpf_exit(p);
-	return bpf_load_code(BPF_PROG_TYPE_KPROBE, p);
-}
-
-/* …_notifier_chain_register(chain, struct notifier_block { notifier_call; … }) */
-static int on_notifier(void)
-{
-	struct bpf_code *p = begin();
-	unsigned other;
-
-	bpf_load(p, BPF_DW, R8, R6, RSI);
-	peek(p, R7, R8, 0);
-	other = bpf_jump(p, BPF_JLT, R7, MODULES);
-	bpf_store(p, FP, SITE, R7);
-	bpf_store_number(p, FP, BYTES, 0);
-	bpf_store_number(p, FP, WHAT, REGISTERED);
-	blank_name(p);
-	key(p, R8, NOTIFIER);
-	map_call(p, traced, BPF_FUNC_map_update_elem);
-	bpf_land(p, other);
-	bpf_exit(p);
-	return bpf_load_code(BPF_PROG_TYPE_KPROBE, p);
-}
-
-/* A timer's function is the module's; or it is the kernel's for delayed work, whose own function is the last member of
- * the struct work_struct before the timer. */
-static int on_timer(unsigned timer, unsigned function, enum family family, enum what what)
-{
-	struct bpf_code *p = begin();
-	unsigned own, other = 0;
-
-	if (!timer || !function)
-		return -2;
-	bpf_store_number(p, FP, WHAT, (int32_t)what);
-	bpf_load(p, BPF_DW, R8, R6, (int)timer);
-	bpf_load(p, BPF_DW, R7, R6, (int)function);
-	own = bpf_jump(p, BPF_JGE, R7, MODULES);
-	if (family == TIMER) {
-		peek(p, R7, R8, -8);
-		bpf_store_number(p, FP, WHAT, DELAYED);
-	}
-	other = bpf_jump(p, BPF_JLT, R7, MODULES);
-	bpf_land(p, own);
-	bpf_store(p, FP, SITE, R7);
-	bpf_store_number(p, FP, BYTES, 0);
-	blank_name(p);
-	key(p, R8, family);
-	map_call(p, traced, BPF_FUNC_map_update_elem);
-	bpf_land(p, other);
-	bpf_exit(p);
-	return bpf_load_code(BPF_PROG_TYPE_TRACEPOINT, p);
-}
+static volatile struct table *table; /* NULL: nothing is followed */
+static unsigned kprobes;	     /* the number of perf's kind of event */
 
 /* ---- setting up ---- */
 
@@ -532,31 +134,33 @@ static void follow(enum family as, enum family family, enum what what, int size,
 {
 	/* The return's first: the probe that came last sees the entry first, before the other one puts its own
 	 * address in the caller's place. */
-	on_functions(on_return(as, family), functions, 1);
-	on_functions(on_entry(as, what, size, name, alt), functions, 0);
+	on_functions(trace_on_return(as, family), functions, 1);
+	on_functions(trace_on_entry(as, what, size, name, alt), functions, 0);
 }
 
-static void follow_memory(void)
+/* Whether that is possible here. */
+static int follow_memory(void)
 {
 	struct format f = format_of("kmem/kmem_cache_alloc");
 
-	bpf_on_raw(on_kmalloc(), "kmalloc");
-	bpf_on_raw(on_kmalloc(), "kmalloc_node");
-	bpf_on_event(on_cache_alloc(&f), f.id);
+	if (bpf_on_raw(trace_on_kmalloc(), "kmalloc") < 0)
+		return 0;
+	bpf_on_raw(trace_on_kmalloc(), "kmalloc_node");
+	bpf_on_event(trace_on_cache_alloc(&f), f.id);
 	f = format_of("kmem/kmem_cache_alloc_node");
 	if (f.id)
-		bpf_on_event(on_cache_alloc(&f), f.id);
-	bpf_on_raw(on_free(1, SLAB), "kfree");
-	bpf_on_raw(on_free(1, SLAB), "kmem_cache_free");
-	on_functions(on_free_later(), "kvfree_call_rcu\0", 0);
+		bpf_on_event(trace_on_cache_alloc(&f), f.id);
+	bpf_on_raw(trace_on_free(1, SLAB), "kfree");
+	bpf_on_raw(trace_on_free(1, SLAB), "kmem_cache_free");
+	on_functions(trace_on_free_later(), "kvfree_call_rcu\0", 0);
 
-	on_functions(on_pages_wanted(),
+	on_functions(trace_on_pages_wanted(),
 		"__get_free_pages\0get_zeroed_page\0alloc_pages\0alloc_pages_current\0alloc_pages_exact\0"
 		"__alloc_pages_nodemask\0__alloc_pages\0get_free_pages_noprof\0get_zeroed_page_noprof\0"
 		"alloc_pages_noprof\0alloc_pages_exact_noprof\0__alloc_pages_noprof\0",
 		0);
-	bpf_on_raw(on_pages(), "mm_page_alloc");
-	bpf_on_raw(on_free(0, PAGES), "mm_page_free");
+	bpf_on_raw(trace_on_pages(), "mm_page_alloc");
+	bpf_on_raw(trace_on_free(0, PAGES), "mm_page_free");
 
 	follow(SLAB, SLAB, VMALLOC, RDI, 0, 0,
 		"vmalloc\0vzalloc\0vmalloc_user\0vmalloc_32\0__vmalloc\0vmalloc_node\0vzalloc_node\0"
@@ -565,35 +169,36 @@ static void follow_memory(void)
 	follow(PAGES, SLAB, KVMALLOC, RDI, 0, 0,
 		"kvmalloc_node\0kvmalloc_node_noprof\0__kvmalloc_node_noprof\0");
 	follow(DMA, SLAB, IOREMAP, RSI, 0, 0, "ioremap\0ioremap_wc\0ioremap_cache\0");
-	on_functions(on_end(SLAB, RDI), "vfree\0vfree_atomic\0iounmap\0", 0);
+	on_functions(trace_on_end(SLAB, RDI), "vfree\0vfree_atomic\0iounmap\0", 0);
 	follow(PERCPU, PERCPU, ALLOC_PERCPU, RDI, 0, 0,
 		"__alloc_percpu\0__alloc_percpu_gfp\0pcpu_alloc_noprof\0");
-	on_functions(on_end(PERCPU, RDI), "free_percpu\0", 0);
+	on_functions(trace_on_end(PERCPU, RDI), "free_percpu\0", 0);
 	follow(TIMER, DMA, DMA_ALLOC, RSI, 0, 0, "dma_alloc_attrs\0");
-	on_functions(on_end(DMA, RDX), "dma_free_attrs\0", 0);
+	on_functions(trace_on_end(DMA, RDX), "dma_free_attrs\0", 0);
+	return 1;
 }
 
 static void follow_the_rest(void)
 {
 	struct format f = format_of("timer/timer_start");
 
-	bpf_on_event(on_timer(f.timer, f.function, TIMER, ARMED), f.id);
-	bpf_on_raw(on_free(0, TIMER), "timer_cancel");
+	bpf_on_event(trace_on_timer(f.timer, f.function, TIMER, ARMED), f.id);
+	bpf_on_raw(trace_on_free(0, TIMER), "timer_cancel");
 	f = format_of("timer/hrtimer_start");
-	bpf_on_event(on_timer(f.hrtimer, f.function, HRTIMER, ARMED_HR), f.id);
-	bpf_on_raw(on_free(0, HRTIMER), "hrtimer_cancel");
+	bpf_on_event(trace_on_timer(f.hrtimer, f.function, HRTIMER, ARMED_HR), f.id);
+	bpf_on_raw(trace_on_free(0, HRTIMER), "hrtimer_cancel");
 
 	follow(WORKQUEUE, WORKQUEUE, MADE_QUEUE, 0, RDI, RCX,
 		"alloc_workqueue\0alloc_workqueue_noprof\0");
-	on_functions(on_end(WORKQUEUE, RDI), "destroy_workqueue\0", 0);
+	on_functions(trace_on_end(WORKQUEUE, RDI), "destroy_workqueue\0", 0);
 	follow(ZONE, ZONE, MADE_CACHE, 0, RDI, 0,
 		"kmem_cache_create\0kmem_cache_create_usercopy\0__kmem_cache_create_args\0");
-	on_functions(on_end(ZONE, RDI), "kmem_cache_destroy\0", 0);
-	on_functions(on_notifier(),
+	on_functions(trace_on_end(ZONE, RDI), "kmem_cache_destroy\0", 0);
+	on_functions(trace_on_notifier(),
 		"atomic_notifier_chain_register\0blocking_notifier_chain_register\0"
 		"raw_notifier_chain_register\0srcu_notifier_chain_register\0",
 		0);
-	on_functions(on_end(NOTIFIER, RSI),
+	on_functions(trace_on_end(NOTIFIER, RSI),
 		"atomic_notifier_chain_unregister\0blocking_notifier_chain_unregister\0"
 		"raw_notifier_chain_unregister\0srcu_notifier_chain_unregister\0",
 		0);
@@ -608,25 +213,35 @@ void track_setup(void)
 
 	sys2(__NR_setrlimit, 8 /* RLIMIT_MEMLOCK */, unlimited);
 	sys5(__NR_mount, "trace", "/sys/kernel/tracing", "tracefs", 0, 0);
-	traced =
+	trace_maps.spilled =
 		bpf_map_new(BPF_MAP_TYPE_HASH, sizeof(uint64_t), sizeof(struct traced), TRACED_MAX);
-	pending = bpf_map_new(
+	trace_maps.pending = bpf_map_new(
 		BPF_MAP_TYPE_HASH, sizeof(uint64_t), sizeof(struct traced), PENDING_MAX);
-	slot = bpf_map_new(BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint32_t), sizeof(uint64_t), 1);
-	if (traced < 0 || pending < 0 || slot < 0)
+	trace_maps.rooms = bpf_map_new_shared(sizeof *table);
+	trace_maps.slot =
+		bpf_map_new(BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint32_t), sizeof(struct wanted), 1);
+	if (trace_maps.spilled < 0 || trace_maps.pending < 0 || trace_maps.slot < 0 ||
+		trace_maps.rooms < 0 || !(table = bpf_map_see(trace_maps.rooms, sizeof *table)))
 		return;
 	at = slurp("/sys/bus/event_source/devices/kprobe/type");
 	kprobes = number(&at);
-	follow_memory();
-	follow_the_rest();
+	if (follow_memory())
+		follow_the_rest();
+	else
+		table = 0;
 }
 
 void track_baseline(void)
 {
 	uint64_t next;
 
-	while (traced >= 0 && !bpf_map_next(traced, 0, &next))
-		bpf_map_drop(traced, &next);
+	if (!table)
+		return;
+	for (unsigned i = 0; i < ROOMS; i++)
+		table->rooms[i].key = 0;
+	while (!bpf_map_next(trace_maps.spilled, 0, &next))
+		bpf_map_drop(trace_maps.spilled, &next);
+	table->spilled = 0;
 }
 
 /* ---- the survey ---- */
@@ -711,18 +326,29 @@ static unsigned add(struct sum *sums, unsigned n, const struct traced *new)
 static unsigned sum_up(struct sum *sums)
 {
 	uint64_t at = 0, next;
-	unsigned n = 0;
+	unsigned n = 0, i = 0;
 
-	if (bpf_map_next(traced, 0, &next))
+	while (i < ROOMS && !table->rooms[i].key)
+		i++;
+	if (i == ROOMS && !table->spilled)
 		return 0;
 	read_loaded();
+	for (; i < ROOMS; i++) {
+		struct traced new = {
+			table->rooms[i].site, table->rooms[i].bytes, table->rooms[i].what, ""};
+
+		if (table->rooms[i].key && !is_loaded(new.site))
+			n = add(sums, n, &new);
+	}
+	if (!table->spilled || bpf_map_next(trace_maps.spilled, 0, &next))
+		return n;
 	do {
 		struct traced new;
 
 		at = next;
-		if (!bpf_map_look(traced, &at, &new) && !is_loaded(new.site))
+		if (!bpf_map_look(trace_maps.spilled, &at, &new) && !is_loaded(new.site))
 			n = add(sums, n, &new);
-	} while (!bpf_map_next(traced, &at, &next));
+	} while (!bpf_map_next(trace_maps.spilled, &at, &next));
 	return n;
 }
 
@@ -744,7 +370,7 @@ void track_survey(watch_tell_fn *tell)
 	uint64_t began = os_now_us();
 	unsigned n, step = 5000;
 
-	if (traced < 0) {
+	if (!table) {
 		tell(&(struct proto_thing){.kind = PROTO_UNSEEN}, "BPF", "");
 		return;
 	}
