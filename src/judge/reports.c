@@ -151,6 +151,23 @@ static void add_report(
 	f->excerpt = excerpt(r, p->first, p->last);
 }
 
+/* A kernel has races of its own, harmless ones for the most part, and says so whoever is at work. The module's is one
+ * that it has a part in. */
+static bool is_kernels_own(const struct run *r, const struct report *p)
+{
+	struct code_place at = {0};
+	bool found;
+
+	if (strcmp(p->rule, "data-race") != 0)
+		return false;
+	for (size_t i = 0; i < p->nframes; i++)
+		if (p->frames[i].module)
+			return false;
+	found = find_place(r, p, &at);
+	code_place_free(&at);
+	return !found;
+}
+
 bool judge_reports(const struct run *r, struct findings *out)
 {
 	const struct judge_system *s = judge_system(r->os);
@@ -163,7 +180,7 @@ bool judge_reports(const struct run *r, struct findings *out)
 		report_free(&p);
 	}
 	for (size_t from = 0; s->find_report(r->log, r->nlog, from, &p);) {
-		if (!judge_is_of_survey(r, p.first, p.last))
+		if (!judge_is_of_survey(r, p.first, p.last) && !is_kernels_own(r, &p))
 			add_report(r, &p, fatal, out);
 		fatal = fatal || p.fatal;
 		from = p.last + 1;

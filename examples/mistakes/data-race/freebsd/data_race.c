@@ -7,7 +7,7 @@
 #include <sys/sysctl.h>
 #include <sys/systm.h>
 
-#define ROUNDS 1000000
+#define ROUNDS 4000000
 
 static SYSCTL_NODE(_hw, OID_AUTO, data_race, CTLFLAG_RD | CTLFLAG_MPSAFE, NULL, "Counts");
 static volatile unsigned int count;

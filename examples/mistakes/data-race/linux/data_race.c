@@ -6,7 +6,7 @@
 #include <linux/module.h>
 #include <linux/smp.h>
 
-#define ROUNDS 1000000
+#define ROUNDS 4000000
 
 static unsigned int count;
 module_param(count, uint, 0444);

@@ -12,7 +12,7 @@
 static ssize_t slow_read(struct file *file, char __user *to, size_t size, loff_t *at)
 {
 	while (!signal_pending(current))
-		usleep_range(500, 1000);
+		usleep_range(500, 1000); /* expect: code-gone */
 	return -EINTR;
 }
 
