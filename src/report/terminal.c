@@ -224,6 +224,29 @@ static const char *short_file(const struct terminal *term, const char *file)
 	return len && !strncmp(file, term->cwd, len) && file[len] == '/' ? file + len + 1 : file;
 }
 
+/* The same for all the files that a trace names. Caller frees. */
+static char *short_trace(const struct terminal *term, const char *trace)
+{
+	size_t len = strlen(term->cwd);
+	struct buf out = {0};
+
+	while (*trace) {
+		const char *at = len ? strstr(trace, term->cwd) : NULL;
+
+		if (!at) {
+			buf_adds(&out, trace);
+			break;
+		}
+		buf_add(&out, trace, (size_t)(at - trace));
+		trace = at + len;
+		if (*trace == '/' && at[-1] == ' ')
+			trace++;
+		else
+			buf_adds(&out, term->cwd);
+	}
+	return buf_take(&out);
+}
+
 void terminal_finding(struct terminal *term, const struct finding *f)
 {
 	const char *colour = f->severity == SEVERITY_ERROR ? RED
@@ -244,8 +267,11 @@ void terminal_finding(struct terminal *term, const struct finding *f)
 	fprintf(term->out, "%s ", f->message);
 	AUTO_FREE char *rule = xasprintf("[%s]\n", f->rule);
 	terminal_paint(term, DIM, rule);
-	if (f->trace)
-		show_excerpt(term, f->trace, "    ", term->excerpt);
+	if (f->trace) {
+		AUTO_FREE char *trace = short_trace(term, f->trace);
+
+		show_excerpt(term, trace, "    ", term->excerpt);
+	}
 	if (f->excerpt)
 		show_excerpt(term, f->excerpt, "    | ", f->trace ? TRACED_EXCERPT : term->excerpt);
 	if (f->advice)
