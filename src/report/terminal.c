@@ -228,6 +228,7 @@ static const char *short_file(const struct terminal *term, const char *file)
 static char *short_trace(const struct terminal *term, const char *trace)
 {
 	size_t len = strlen(term->cwd);
+	const char *start = trace;
 	struct buf out = {0};
 
 	while (*trace) {
@@ -239,7 +240,7 @@ static char *short_trace(const struct terminal *term, const char *trace)
 		}
 		buf_add(&out, trace, (size_t)(at - trace));
 		trace = at + len;
-		if (*trace == '/' && at[-1] == ' ')
+		if (*trace == '/' && at > start && at[-1] == ' ')
 			trace++;
 		else
 			buf_adds(&out, term->cwd);
