@@ -23,7 +23,8 @@ static int forgotten_device_event(module_t mod __unused, int what, void *arg __u
 {
 	switch (what) {
 	case MOD_LOAD:
-		make_dev(&forgotten_cdevsw, 0, UID_ROOT, GID_WHEEL, 0600, "forgotten");
+		make_dev(&forgotten_cdevsw, /* expect: leftover-device */
+			0, UID_ROOT, GID_WHEEL, 0600, "forgotten");
 		return (0);
 	case MOD_UNLOAD:
 		/* The mistake: what make_dev() returned was not kept, and destroy_dev() is missing. */

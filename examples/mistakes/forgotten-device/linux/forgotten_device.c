@@ -19,7 +19,7 @@ static const struct file_operations forgotten_fops = {
 
 static int __init forgotten_device_init(void)
 {
-	major = register_chrdev(0, "forgotten", &forgotten_fops);
+	major = register_chrdev(0, "forgotten", &forgotten_fops); /* expect: leftover-device */
 	if (major < 0)
 		return major;
 	pr_info("forgotten: character device %d\n", major);

@@ -13,8 +13,9 @@ static int forgotten_file_event(module_t mod __unused, int what, void *arg __unu
 	switch (what) {
 	case MOD_LOAD:
 		/* SYSCTL_STRING() would be unregistered by the kernel; what is added by hand is not. */
-		SYSCTL_ADD_STRING(NULL, SYSCTL_STATIC_CHILDREN(_hw), OID_AUTO, "greeting",
-			CTLFLAG_RD, greeting, 0, "A greeting");
+		SYSCTL_ADD_STRING(NULL, /* expect: leftover-sysctl */
+			SYSCTL_STATIC_CHILDREN(_hw), OID_AUTO, "greeting", CTLFLAG_RD, greeting, 0,
+			"A greeting");
 		return (0);
 	case MOD_UNLOAD:
 		/* The mistake: with a context (sysctl_ctx_init) in the place of NULL above, this would be the

@@ -15,7 +15,9 @@ static int greeting_show(struct seq_file *s, void *arg)
 
 static int __init forgotten_file_init(void)
 {
-	return proc_create_single("greeting", 0444, NULL, greeting_show) ? 0 : -ENOMEM;
+	if (!proc_create_single("greeting", 0444, NULL, greeting_show)) /* expect: leftover-proc */
+		return -ENOMEM;
+	return 0;
 }
 
 static void __exit forgotten_file_exit(void)

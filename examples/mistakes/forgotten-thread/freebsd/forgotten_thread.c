@@ -21,7 +21,8 @@ static int forgotten_thread_event(module_t mod __unused, int what, void *arg __u
 {
 	switch (what) {
 	case MOD_LOAD:
-		return (kproc_create(watch, NULL, &watchman, 0, 0, "watchman"));
+		return (kproc_create(watch, /* expect: leftover-thread */
+			NULL, &watchman, 0, 0, "watchman"));
 	case MOD_UNLOAD:
 		/* The mistake: nobody tells it to end, and nobody waits until it has. */
 		printf("forgotten-thread: going\n");

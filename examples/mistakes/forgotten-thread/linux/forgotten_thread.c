@@ -18,7 +18,7 @@ static int watch(void *arg)
 
 static int __init forgotten_thread_init(void)
 {
-	watchman = kthread_run(watch, NULL, "watchman");
+	watchman = kthread_run(watch, NULL, "watchman"); /* expect: leftover-thread */
 	return PTR_ERR_OR_ZERO(watchman);
 }
 

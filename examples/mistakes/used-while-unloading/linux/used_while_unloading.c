@@ -11,7 +11,7 @@
 
 static ssize_t slow_read(struct file *file, char __user *to, size_t size, loff_t *at)
 {
-	while (!signal_pending(current))
+	while (!signal_pending(current)) /* expect: code-gone */
 		usleep_range(500, 1000); /* expect: code-gone */
 	return -EINTR;
 }
