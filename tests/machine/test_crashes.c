@@ -117,7 +117,7 @@ static void an_init_that_spins_is_a_hang(void **state)
 	struct outcome o = try(BOOKWORM,
 		"static int __init i(void) { pr_info(\"spinning\\n\"); for (;;) cpu_relax(); return 0; }\n" OUT
 			BOTH,
-		"hang", "hang", "init did not come back within 5 s");
+		"hang", "endless-loop", "init does not come back: it loops with interrupts on");
 	AUTO_BUF struct buf log = {0};
 
 	(void)state;
@@ -132,7 +132,7 @@ static void an_init_that_spins_with_interrupts_off_is_a_hang_and_its_last_words_
 	struct outcome o = try(TRIXIE,
 		"static int __init i(void) { pr_info(\"last words\\n\"); local_irq_disable(); for (;;) cpu_relax(); return 0; }\n" OUT
 			BOTH,
-		"hang", "hang", "init did not come back");
+		"hang", "endless-loop-irqs-off", "init does not come back");
 	AUTO_BUF struct buf log = {0};
 
 	(void)state;
@@ -146,7 +146,7 @@ static void an_exit_that_sleeps_for_ever_is_a_hang(void **state)
 	struct outcome o = try(BOOKWORM,
 		"static int __init i(void) { return 0; }\n"
 		"static void __exit x(void) { for (;;) msleep(1000); }\n" BOTH,
-		"hang", "hang", "exit did not come back");
+		"hang", "sleeps-forever", "exit does not come back");
 
 	(void)state;
 	lab_free(&o);
