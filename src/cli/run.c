@@ -99,7 +99,7 @@ static const struct option options[] = {
 
 struct request {
 	struct trial_options trial;
-	struct strv targets, silence;
+	struct strv targets, silence, typed;
 	unsigned jobs;
 	bool json, console, require, verbose, expect;
 	char **paths;
@@ -164,11 +164,13 @@ static int take_options(int argc, char **argv, struct request *q)
 {
 	struct trial_options *o = &q->trial;
 	bool ok = true;
+	int c, index;
 	long n;
-	int c;
 
 	/* "--" ends our options and begins the module's parameters. */
-	while (ok && (c = getopt_long(argc, argv, "t:j:vh", options, NULL)) != -1) {
+	while (ok && (c = getopt_long(argc, argv, "t:j:vh", options, &index)) != -1) {
+		if (c >= OPT_JSON)
+			strv_add(&q->typed, options[index].name);
 		switch (c) {
 		case 't':
 			strv_add(&q->targets, optarg);
@@ -297,6 +299,7 @@ static int run_all(const struct request *q, const struct plan *p)
 							  : no_linux};
 	}
 	o.trial.given = p->given;
+	o.trial.typed = &q->typed;
 	if (q->silence.n)
 		o.trial.silence = &q->silence;
 	show_attach(show, &o);
@@ -348,5 +351,6 @@ int run_main(int argc, char **argv)
 	targets_free(&all);
 	strv_free(&q.targets);
 	strv_free(&q.silence);
+	strv_free(&q.typed);
 	return status < 0 ? EXIT_PASSED : status;
 }

@@ -73,10 +73,21 @@ static bool set_option(const char *text, struct trial_options *o)
 	return true;
 }
 
+static bool was_typed(const char *option, const struct strv *typed)
+{
+	size_t len = strcspn(option, "=");
+
+	for (size_t i = 0; typed && i < typed->n; i++)
+		if (strlen(typed->v[i]) == len && !strncmp(typed->v[i], option, len))
+			return true;
+	return false;
+}
+
 void expect_apply(const struct expected *e, struct trial_options *o)
 {
 	for (size_t i = 0; i < e->options.n; i++)
-		set_option(e->options.v[i], o);
+		if (!was_typed(e->options.v[i], o->typed))
+			set_option(e->options.v[i], o);
 }
 
 /* ---- reading ---- */

@@ -63,7 +63,7 @@ const struct expected *expect_for(const struct expect *e, enum target_os os, enu
 /* The kinds that have a line for this system. */
 unsigned expect_kinds(const struct expect *e, enum target_os os);
 
-/* Sets the options that the line has. */
+/* Sets the options that the line has, but for those that the user typed (o->typed). */
 void expect_apply(const struct expected *e, struct trial_options *o);
 
 /* Whether `found`, of a trial of the source in `dir`, is what was expected. If it is not, `why` gets a
