@@ -183,6 +183,59 @@ part_size() {
 		"$(sum "a=$(median_ms small); b=$(median_ms big)" b-a)" ms "at most" 100
 }
 
+# ---- watching ----
+
+# Each kind of work that the module `busy` does, in microseconds, from its own log.
+busy_run() {
+	series=$1
+	shift
+	"$kmodlab" run --json -t "$linux" "$@" >"$work/out" 2>&1 || failed "kmodlab run $*"
+	for kind in $busy_kinds; do
+		sed -n "s/.*\"text\": \".*$kind \([0-9]*\) us\".*/\1/p" "$work/out" | tail -n 1 \
+			>>"$work/busy-$series-$kind.us"
+	done
+}
+
+watched_and_not() {
+	ours "watched-$1" 1 -t "$2" "$3"
+	ours "unwatched-$1" 1 --no-watch -t "$2" "$3"
+}
+
+part_watch() {
+	busy_kinds="compute mixed kmalloc kmem_cache pages vmalloc"
+	busy=$(built busy "$linux")
+	watched_and_not linux "$linux" "$hello_linux"
+	[ -z "$freebsd" ] || watched_and_not freebsd "$freebsd" "$hello_freebsd"
+	rm -f "$work"/watched-*.us "$work"/unwatched-*.us
+	turn=0
+	while [ "$turn" -lt $((turns * 4)) ]; do
+		turn=$((turn + 1))
+		watched_and_not linux "$linux" "$hello_linux"
+		[ -z "$freebsd" ] || watched_and_not freebsd "$freebsd" "$hello_freebsd"
+	done
+	turn=0
+	while [ "$turn" -lt "$turns" ]; do
+		turn=$((turn + 1))
+		busy_run watched "$busy"
+		busy_run unwatched --no-watch "$busy"
+	done
+	row "watching adds to a warm hello, $linux" \
+		"$(sum "a=$(median_ms watched-linux); b=$(median_ms unwatched-linux)" a-b)" ms "at most" 30
+	if [ -n "$freebsd" ]; then
+		row "watching adds to a warm hello, $freebsd" \
+			"$(sum "a=$(median_ms watched-freebsd); b=$(median_ms unwatched-freebsd)" a-b)" ms "at most" 30
+	else
+		not_measured "watching adds to a warm hello, FreeBSD" "$no_freebsd"
+	fi
+	for kind in $busy_kinds; do
+		slower=$(sum "a=$(median_ms "busy-watched-$kind"); b=$(median_ms "busy-unwatched-$kind")" a/b)
+		case $kind in
+		compute | mixed) row "  a module's own work, $kind: watched / not" "$slower" x "at most" 2 ;;
+		*) row "  nothing but $kind and freeing it: watched / not" "$slower" x ;;
+		esac
+	done
+}
+
 # ---- memory of a running machine ----
 
 # The process IDs of the QEMUs that the process $1 has started.
