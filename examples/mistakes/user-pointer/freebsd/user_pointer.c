@@ -7,6 +7,10 @@
 #include <sys/systm.h>
 #include <sys/uio.h>
 
+#include <vm/vm.h>
+#include <vm/vm_param.h>
+#include <vm/pmap.h>
+
 static d_write_t sum_write;
 
 static struct cdevsw sum_cdevsw = {
@@ -22,7 +26,10 @@ static int sum_write(struct cdev *dev __unused, struct uio *uio, int flags __unu
 {
 	const unsigned char *from = uio->uio_iov->iov_base;
 
-	/* The mistake: the address is a program's, which may be any. uiomove() finds out. */
+	/* The mistake: the address is a program's. That it is not NULL, and in the range of a program's memory, does
+	 * not mean that there is any, nor that the kernel may use it. uiomove() sees to both. */
+	if ((vm_offset_t)from < PAGE_SIZE || (vm_offset_t)from >= VM_MAXUSER_ADDRESS)
+		return (EFAULT);
 	for (ssize_t i = 0; i < uio->uio_resid; i++)
 		sum += from[i]; /* expect: user-access */
 	uio->uio_resid = 0;

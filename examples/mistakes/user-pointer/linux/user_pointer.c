@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* /dev/sum adds up the bytes that are written to it. */
+#include <linux/errno.h>
 #include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+
+#include <asm/page.h>
 
 static unsigned int sum;
 
@@ -12,7 +15,10 @@ static ssize_t sum_write(struct file *file, const char __user *from, size_t size
 {
 	size_t i;
 
-	/* The mistake: the address is a program's, which may be any. copy_from_user() finds out. */
+	/* The mistake: the address is a program's. That it is not NULL, and in the range of a program's memory, does
+	 * not mean that there is any, nor that the kernel may use it. copy_from_user() sees to both. */
+	if ((unsigned long)from < PAGE_SIZE)
+		return -EFAULT;
 	for (i = 0; i < size; i++)
 		sum += *(const unsigned char __force *)(from + i); /* expect: user-access */
 	return size;
