@@ -271,7 +271,7 @@ static void tell_spinning(struct stuck *k, const struct stuck_sample *s, size_t 
 {
 	const struct cpu_state *c = &s->cpus[i];
 	AUTO_BUF struct buf frames = {0};
-	uint64_t self = 0;
+	uint64_t self = s->own[i]; /* struct pcpu: pc_curthread comes first */
 	bool found = false;
 	struct lock l;
 
@@ -280,10 +280,6 @@ static void tell_spinning(struct stuck *k, const struct stuck_sample *s, size_t 
 	if (!frames.data || !strstr(frames.data, " ["))
 		return;
 	*strstr(frames.data, " [") = 0;
-	stuck_peek_word(k, c->gs, &self); /* struct pcpu: pc_curthread comes first */
-	for (size_t n = 0; n < all->n; n++)
-		if (all->items[n].cpu == (int)c->index)
-			self = all->items[n].thread;
 	for (int r = 0; r < STUCK_REGS && !found; r++)
 		found = is_wanted(k, c->regs[r], "", frames.data, &l);
 	if (found || find_lock(k, &s->stacks[i], "", frames.data, &l))

@@ -20,6 +20,7 @@ struct stuck_stack {
 struct stuck_sample {
 	struct cpu_state cpus[STUCK_CPUS];
 	size_t n;
+	uint64_t own[STUCK_CPUS]; /* the first word of the processor's own data: FreeBSD's thread */
 	struct stuck_stack *stacks; /* one for each; empty for one that is idle */
 };
 

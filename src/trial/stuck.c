@@ -80,6 +80,9 @@ static void take_sample(struct stuck *k, struct stuck_sample *s, struct error *e
 
 		if (c->user || c->halted)
 			continue;
+		if (machine_peek(m, c->index, c->gs, &s->own[i], sizeof s->own[i]) !=
+			sizeof s->own[i])
+			s->own[i] = 0;
 		if (k->t->run.os == TARGET_LINUX && STACK_BOUNDARY - sp % STACK_BOUNDARY < len)
 			len = STACK_BOUNDARY - sp % STACK_BOUNDARY;
 		s->stacks[i].at = sp;
