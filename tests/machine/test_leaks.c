@@ -83,23 +83,23 @@ static void memory_of_every_sort_is_missed_where_it_was_allocated(void **state)
 	}
 }
 
-#define ALARMS                                                                                        \
-	INCLUDES                                                                                      \
-		"static void tick(struct timer_list *t) { }\n"                                        \
-		"static struct timer_list timer;\n"                                                   \
-		"static void later(struct work_struct *w) { }\n"                                      \
-		"static DECLARE_DELAYED_WORK(work, later);\n"                                         \
-		"static int note(struct notifier_block *b, unsigned long e, void *d) { return 0; }\n" \
-		"static struct notifier_block block = {.notifier_call = note};\n"                     \
-		"static struct workqueue_struct *queue;\n"                                            \
-		"static int __init i(void)\n"                                                         \
-		"{\n"                                                                                 \
-		"	timer_setup(&timer, tick, 0);\n"                                                    \
-		"	mod_timer(&timer, jiffies + 100 * HZ);\n"                                           \
-		"	queue = create_singlethread_workqueue(\"alarms_wq\");\n"                            \
-		"	queue_delayed_work(queue, &work, 100 * HZ);\n"                                      \
-		"	return register_reboot_notifier(&block);\n"                                         \
-		"}\n"
+#define ALARMS                                                                                     \
+	INCLUDES                                                                                   \
+	"static void tick(struct timer_list *t) { }\n"                                             \
+	"static struct timer_list timer;\n"                                                        \
+	"static void later(struct work_struct *w) { }\n"                                           \
+	"static DECLARE_DELAYED_WORK(work, later);\n"                                              \
+	"static int note(struct notifier_block *b, unsigned long e, void *d) { return 0; }\n"      \
+	"static struct notifier_block block = {.notifier_call = note};\n"                          \
+	"static struct workqueue_struct *queue;\n"                                                 \
+	"static int __init i(void)\n"                                                              \
+	"{\n"                                                                                      \
+	"	timer_setup(&timer, tick, 0);\n"                                                         \
+	"	mod_timer(&timer, jiffies + 100 * HZ);\n"                                                \
+	"	queue = create_singlethread_workqueue(\"alarms_wq\");\n"                                 \
+	"	queue_delayed_work(queue, &work, 100 * HZ);\n"                                           \
+	"	return register_reboot_notifier(&block);\n"                                              \
+	"}\n"
 
 static void what_will_still_call_the_module_is_named(void **state)
 {
