@@ -400,7 +400,7 @@ void report_fatal(struct report *r)
 	r->class = CLASS_CRASH;
 }
 
-const struct report_frame *report_innermost(const struct report *r)
+static bool is_machinery(const struct report_frame *f)
 {
 	static const char *const machinery[] = {"dump_stack", "show_stack", "print_report",
 		"print_address_description", "__dump_stack", "kasan_", "__kasan_", "____kasan_",
@@ -415,15 +415,37 @@ const struct report_frame *report_innermost(const struct report *r)
 		"do_error_trap", "do_trap", "nmi_", "exc_nmi", "__stack_chk_fail", "preempt_count_",
 		"free_object", "print_unlock", "on_freelist", "kmemleak_", "debug_check_no", NULL};
 
+	return f->function && !f->module && starts_any(f->function, machinery);
+}
+
+const struct report_frame *report_innermost(const struct report *r)
+{
 	for (size_t i = 0; i < r->nframes; i++) {
 		const struct report_frame *f = &r->frames[i];
 
 		if (f->stack != STACK_HERE || f->guess)
 			continue;
-		if (f->exact || (f->function ? !starts_any(f->function, machinery) : f->address))
+		if (f->exact || (f->function ? !is_machinery(f) : f->address))
 			return f;
 	}
 	return NULL;
+}
+
+/* What stands at the inner end of a stack because the kernel was at reporting. */
+static void mark_reporting(struct report *r)
+{
+	bool within = false;
+
+	for (size_t i = 0; i < r->nframes; i++) {
+		struct report_frame *f = &r->frames[i];
+
+		if (!i || f->stack != r->frames[i - 1].stack)
+			within = true;
+		if (f->guess)
+			continue;
+		f->reporting = within && is_machinery(f);
+		within = f->reporting;
+	}
 }
 
 static void fill(const struct kind *k, const struct window *w, const struct bounds *b, size_t at,
@@ -441,6 +463,7 @@ static void fill(const struct kind *k, const struct window *w, const struct boun
 	if (k->title)
 		out->title = xstrdup(k->title);
 	read_frames(&r, k);
+	mark_reporting(out);
 	if (k->read)
 		k->read(&r);
 	if (!out->title)

@@ -26,6 +26,7 @@ struct report_frame {
 	bool known;	  /* `offset` (and `size`, if it is not 0) were given */
 	bool guess;	  /* found lying on the stack, may have nothing to do with it */
 	bool exact;	  /* the instruction itself; else what was called returns to it */
+	bool reporting;	  /* part of how the kernel reports, not of what it reports */
 };
 
 #define REPORT_FRAMES 256 /* no more of them are kept */

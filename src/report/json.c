@@ -203,3 +203,19 @@ int json_end(struct json *j, bool interrupted)
 	json_object_put(o);
 	return fflush(j->out) || ferror(j->out) ? -EIO : 0;
 }
+
+int json_log(FILE *out, const char *path, enum target_os os, size_t boots, const struct findings *f)
+{
+	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
+
+	put(o, "kmodlab", KMODLAB_VERSION);
+	put(o, "log", path);
+	put(o, "os", target_os_name(os));
+	put_int(o, "boots", (int64_t)boots);
+	for (size_t i = 0; i < f->n; i++)
+		json_object_array_add(list, finding_json(&f->items[i]));
+	json_object_object_add(o, "findings", list);
+	fprintf(out, "%s\n", text_of(o));
+	json_object_put(o);
+	return fflush(out) || ferror(out) ? -EIO : 0;
+}

@@ -22,4 +22,8 @@ void json_trial(struct json *j, const struct trial *t);
  * could not be written. */
 int json_end(struct json *j, bool interrupted);
 
+/* What was found in a saved log, as one object of its own. 0, or -EIO when it could not be written. */
+int json_log(
+	FILE *out, const char *path, enum target_os os, size_t boots, const struct findings *f);
+
 #endif

@@ -274,7 +274,10 @@ void terminal_finding(struct terminal *term, const struct finding *f)
 		show_excerpt(term, trace, "    ", term->excerpt);
 	}
 	if (f->excerpt)
-		show_excerpt(term, f->excerpt, "    | ", f->trace ? TRACED_EXCERPT : term->excerpt);
+		show_excerpt(term, f->excerpt, "    | ",
+			term->console	   ? SIZE_MAX
+				: f->trace ? TRACED_EXCERPT
+					   : term->excerpt);
 	if (f->advice)
 		fprintf(term->out, "    → %s\n", f->advice);
 }
