@@ -21,7 +21,8 @@ struct qmp {
 	unsigned asked, answered; /* numbers of our last question and of its answer */
 	bool refused;		  /* the answer was an error; then… */
 	char detail[256];	  /* … this is its sentence, else a "status" in it */
-	struct buf returned; /* what the answer returned: a string as it is, anything else as JSON */
+	struct buf
+		returned; /* what the answer returned: a string as it is, anything else as JSON */
 };
 
 /* Takes the socket over, and asks for events. */

@@ -104,10 +104,11 @@ struct trial_options {
 	enum exercise exercise;
 	uint64_t seed; /* for EXERCISE_AUTO */
 	int exercise_timeout_ms;
-	unsigned cycles;		 /* how often to load and unload; 0 is once */
-	bool strict;			 /* a warning fails the trial */
-	const struct strv *silence;	 /* rules whose findings do not count; may be NULL */
-	const struct strv *typed; /* the options that the user gave, which no file overrules; may be NULL */
+	unsigned cycles;	    /* how often to load and unload; 0 is once */
+	bool strict;		    /* a warning fails the trial */
+	const struct strv *silence; /* rules whose findings do not count; may be NULL */
+	const struct strv
+		*typed; /* the options that the user gave, which no file overrules; may be NULL */
 	const struct expected *expected; /* what is to be found (trial/expect.h); may be NULL */
 
 	/* Told of the trial as it goes: before a stage (`done` NULL) and after it. May be NULL. */
