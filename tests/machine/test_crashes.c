@@ -27,13 +27,16 @@ static struct outcome try(const char *target, const char *source, const char *ve
 
 static void a_null_dereference_in_init_is_a_crash(const char *target)
 {
-	struct outcome o = try(
-		target, NULL_INIT, "crash", "null-dereference", "a NULL pointer was dereferenced");
+	struct outcome o = try(target, NULL_INIT, "crash", "null-dereference",
+		"a NULL pointer was dereferenced (address 0x0 was read), in i, while bad's init ran");
+	struct json_object *f = lab_finding(&o, "null-dereference");
 	AUTO_BUF struct buf log = {0};
 
-	lab_expect_finding(&o, "null-dereference", "in i, while bad's init ran");
-	assert_non_null(
-		strstr(lab_string(lab_finding(&o, "null-dereference"), "excerpt"), "Call Trace:"));
+	assert_non_null(strstr(lab_string(f, "excerpt"), "Call Trace:"));
+	assert_string_equal(lab_string(f, "function"), "i");
+	assert_non_null(strstr(lab_string(f, "file"), "/bad/bad.c"));
+	assert_non_null(strstr(lab_string(f, "trace"), "where it happened:\n  i  /"));
+	assert_non_null(strstr(lab_string(f, "trace"), "  do_one_initcall+0x"));
 	lab_log(&o, "module", &log);
 	assert_non_null(strstr(log.data, "about to crash\n"));
 	lab_free(&o);
@@ -56,7 +59,7 @@ static void a_bug_in_exit_is_a_crash(void **state)
 	struct outcome o = try(BOOKWORM,
 		"static int __init i(void) { return 0; }\n"
 		"static void __exit x(void) { BUG(); }\n" BOTH,
-		"crash", "bug-assertion", "BUG");
+		"crash", "bug-assertion", "an assertion failed (BUG at ");
 
 	(void)state;
 	lab_expect_finding(&o, "bug-assertion", "while bad's exit ran");
@@ -68,7 +71,7 @@ static void a_panic_ends_the_trial_at_once(void **state)
 	int64_t began = clock_us();
 	struct outcome o = try(TRIXIE,
 		"static int __init i(void) { panic(\"we planned this\"); return 0; }\n" OUT BOTH,
-		"crash", "panic", "we planned this");
+		"crash", "panic", "the kernel panicked: we planned this");
 
 	(void)state;
 	assert_non_null(strstr(lab_field(&o, "console"), "we planned this"));
@@ -110,6 +113,31 @@ static void a_module_that_only_talks_of_crashes_is_not_judged_one(void **state)
 
 	(void)state;
 	lab_expect(&o, 0, "pass");
+	lab_free(&o);
+}
+
+/* Whoever has the console and the module needs no machine to learn the line. */
+static void a_saved_console_is_judged_as_its_trial_was(void **state)
+{
+	AUTO_FREE char *ko = lab_ko("bad", NULL_INIT, BOOKWORM), *dir = lab_dir();
+	AUTO_FREE char *path = xasprintf("%s/console.log", dir);
+	struct outcome o = lab_run("run", "--json", "-t", BOOKWORM, ko, NULL), judged;
+	struct json_object *list, *f, *seen = lab_finding(&o, "null-dereference");
+
+	(void)state;
+	assert_non_null(seen);
+	lab_write(dir, "console.log", "%s", lab_field(&o, "console"));
+	judged = lab_run("judge", "--json", "--symbols", ko, path, NULL);
+	assert_int_equal(judged.status, 1);
+	list = json_object_object_get(judged.json, "findings");
+	assert_int_equal(json_object_array_length(list), 1);
+	f = json_object_array_get_idx(list, 0);
+	assert_string_equal(lab_string(f, "rule"), "null-dereference");
+	assert_string_equal(lab_string(f, "file"), lab_string(seen, "file"));
+	assert_int_equal(json_object_get_int(json_object_object_get(f, "line")),
+		json_object_get_int(json_object_object_get(seen, "line")));
+	assert_string_equal(lab_string(f, "trace"), lab_string(seen, "trace"));
+	lab_free(&judged);
 	lab_free(&o);
 }
 
@@ -188,6 +216,7 @@ int main(void)
 		cmocka_unit_test(a_machine_that_resets_itself_is_a_crash),
 		cmocka_unit_test(a_warning_of_the_kernels_is_no_crash),
 		cmocka_unit_test(a_module_that_only_talks_of_crashes_is_not_judged_one),
+		cmocka_unit_test(a_saved_console_is_judged_as_its_trial_was),
 		cmocka_unit_test(an_init_that_spins_is_a_hang),
 		cmocka_unit_test(
 			an_init_that_spins_with_interrupts_off_is_a_hang_and_its_last_words_are_kept),
