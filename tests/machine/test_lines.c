@@ -12,11 +12,16 @@ static const char second[] = "int helper(int *p)\n{\n\treturn ++*p; /* helper */
 /* No two of the places do the same: the compiler would make one of them. */
 static const char linux_source[] =
 	"#include <linux/module.h>\n#include <linux/list.h>\n#include <linux/slab.h>\n"
+	"#include <linux/timer.h>\n#include <linux/delay.h>\n"
 	"int helper(int *p);\n"
 	"static int how;\nmodule_param(how, int, 0);\n"
 	"static int *volatile nothing;\nstatic void *volatile kept;\n"
 	"static inline int inlined(void)\n{\n\treturn 7 * *nothing; /* inlined */\n}\n"
+	"static void tick(struct timer_list *t)\n{\n\t*nothing = 5; /* timer */\n}\n"
+	"static struct timer_list timer;\n"
 	"static int __init i(void)\n{\n"
+	"\tif (how == 7) {\n\t\ttimer_setup(&timer, tick, 0);\n"
+	"\t\tmod_timer(&timer, jiffies);\n\t\tmsleep(100000);\n\t}\n"
 	"\tif (how == 1)\n\t\treturn *nothing; /* init */\n"
 	"\tif (how == 3)\n\t\treturn helper(nothing);\n"
 	"\tif (how == 4)\n\t\treturn inlined();\n"
@@ -135,6 +140,38 @@ static void an_init_that_fails_names_the_line_that_allocated(void **state)
 	LINUX("how=5", "memory-leak", "first.c", "failing");
 }
 
+static void a_crash_in_a_timers_function_names_its_line(void **state)
+{
+	(void)state;
+	LINUX("how=7", "null-dereference", "first.c", "timer");
+}
+
+/* Whoever has only the .ko, without debugging information, has function and offset. */
+static void a_finished_stripped_module_still_names_the_function(void **state)
+{
+	AUTO_FREE char *ko = lab_ko("bare",
+		"static int *volatile nothing;\n"
+		"static noinline int deep(void) { return 7 * *nothing; }\n"
+		"static int __init i(void) { return deep() + 1; }\n"
+		"static void __exit x(void) { }\nmodule_init(i); module_exit(x);\n",
+		BOOKWORM);
+	AUTO_FREE char *command = xasprintf("strip --strip-debug '%s'", ko);
+	struct outcome o;
+	struct json_object *f, *line;
+
+	(void)state;
+	assert_int_equal(system(command), 0);
+	o = lab_run("run", "--json", "--timeout", "10", "-t", BOOKWORM, ko, NULL);
+	lab_expect(&o, 1, "crash");
+	f = lab_finding(&o, "null-dereference");
+	assert_non_null(f);
+	assert_string_equal(lab_string(f, "function"), "deep");
+	assert_non_null(strstr(lab_string(f, "trace"), "deep+0x"));
+	assert_string_equal(lab_string(f, "file"), "");
+	assert_false(json_object_object_get_ex(f, "line", &line) && line);
+	lab_free(&o);
+}
+
 static void freebsds_crashes_name_their_lines(void **state)
 {
 	const char *target = getenv("KMODLAB_FREEBSD");
@@ -157,6 +194,8 @@ int main(void)
 		cmocka_unit_test(a_crash_in_an_inlined_function_names_the_line_in_it),
 		cmocka_unit_test(what_the_kernels_header_did_is_where_it_was_called),
 		cmocka_unit_test(an_init_that_fails_names_the_line_that_allocated),
+		cmocka_unit_test(a_crash_in_a_timers_function_names_its_line),
+		cmocka_unit_test(a_finished_stripped_module_still_names_the_function),
 		cmocka_unit_test(freebsds_crashes_name_their_lines),
 	};
 
