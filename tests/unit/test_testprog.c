@@ -167,6 +167,8 @@ static void what_the_linker_misses_is_a_finding_too(void **state)
 	assert_int_equal(all.n, 0);
 	assert_int_equal(findings_count(&found, SEVERITY_ERROR), 1);
 	assert_string_equal(found.items[0].rule, "test-build");
+	assert_non_null(strstr(found.items[0].message, "other"));
+	assert_int_equal(found.items[0].line, 2);
 	findings_free(&found);
 }
 
