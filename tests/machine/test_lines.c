@@ -39,14 +39,14 @@ static const char freebsd_source[] =
 	"static int *volatile nothing;\n"
 	"static inline int inlined(void)\n{\n\treturn (7 * *nothing); /* inlined */\n}\n"
 	"static struct callout timer;\n"
-	"static void tick(void *arg)\n{\n\t*nothing = 5; /* timer */\n}\n"
+	"static void expired(void *arg)\n{\n\t*nothing = 5; /* timer */\n}\n"
 	"static int handler(module_t mod, int what, void *arg)\n{\n"
 	"\tif (what == MOD_LOAD && how == 1)\n\t\treturn (*nothing); /* init */\n"
 	"\tif (what == MOD_UNLOAD && how == 2)\n\t\t*nothing = 1; /* exit */\n"
 	"\tif (what == MOD_LOAD && how == 3)\n\t\treturn (helper(nothing));\n"
 	"\tif (what == MOD_LOAD && how == 4)\n\t\treturn (inlined());\n"
 	"\tif (what == MOD_LOAD && how == 5) {\n\t\tcallout_init(&timer, 1);\n"
-	"\t\tcallout_reset(&timer, 1, tick, NULL);\n\t\tpause(\"tick\", 100 * hz);\n\t}\n"
+	"\t\tcallout_reset(&timer, 1, expired, NULL);\n\t\tpause(\"tick\", 100 * hz);\n\t}\n"
 	"\treturn (what == MOD_LOAD || what == MOD_UNLOAD ? 0 : EOPNOTSUPP);\n}\n"
 	"static moduledata_t data = { \"lines\", handler, NULL };\n"
 	"DECLARE_MODULE(lines, data, SI_SUB_DRIVERS, SI_ORDER_MIDDLE);\nMODULE_VERSION(lines, 1);\n";
@@ -206,7 +206,8 @@ static void freebsds_crashes_name_their_lines(void **state)
 		"helper");
 	check(target, "freebsd", "hw.lines.how=4", "null-dereference", "first.c", "inlined",
 		"inlined");
-	check(target, "freebsd", "hw.lines.how=5", "null-dereference", "first.c", "timer", "tick");
+	check(target, "freebsd", "hw.lines.how=5", "null-dereference", "first.c", "timer",
+		"expired");
 }
 
 int main(void)
