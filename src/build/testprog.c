@@ -83,10 +83,24 @@ struct log {
 	struct buf first;
 };
 
+/* What a compiler adds when its linker has said what is wrong. */
+static bool is_echo(const char *line, size_t len)
+{
+	static const char *const echoes[] = {
+		": error: ld returned ", ": error: linker command failed "};
+
+	for (size_t i = 0; i < sizeof echoes / sizeof *echoes; i++)
+		if (memmem(line, len, echoes[i], strlen(echoes[i])))
+			return true;
+	return false;
+}
+
 static void take_line(void *arg, const char *line, size_t len)
 {
 	struct log *log = arg;
 
+	if (is_echo(line, len))
+		return;
 	if (!log->first.len)
 		buf_add(&log->first, line, len);
 	if (log->text.len < LIST_MAX)

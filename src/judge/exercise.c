@@ -9,12 +9,15 @@
 /* The last lines of what it printed. Caller frees; NULL if it printed nothing. */
 static char *last_lines(const char *output)
 {
-	const char *from = output ? output + strlen(output) : "";
+	const char *from;
 
+	if (!output || !*output)
+		return NULL;
+	from = output + strlen(output);
 	for (int lines = 0; from > output; from--)
 		if (from[-1] == '\n' && *from && ++lines == LAST_LINES)
 			break;
-	return output && *from ? xstrdup(from) : NULL;
+	return xstrdup(from);
 }
 
 void judge_exercise(const struct run *r, size_t call, struct findings *out)

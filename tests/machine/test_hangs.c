@@ -9,6 +9,23 @@
 #define OUT  "static void __exit x(void) { }\n"
 #define BOTH "module_init(i); module_exit(x);\n"
 
+/* Whether it is at a line of `dir`/bad.c that is marked. */
+static void expect_marked_line(const char *dir, struct json_object *f)
+{
+	AUTO_FREE char *file = xasprintf("%s/bad.c", dir);
+	AUTO_BUF struct buf text = {0};
+	unsigned long line = strtoul(lab_string(f, "line"), NULL, 10);
+	const char *at;
+
+	assert_string_equal(lab_string(f, "file"), file);
+	assert_int_equal(path_read(file, 1 << 20, &text), 0);
+	at = text.data;
+	for (unsigned long i = 1; i < line && *at; i++)
+		at = strchrnul(at, '\n') + 1;
+	if (!line || !memmem(at, strcspn(at, "\n"), "/* here */", 10))
+		fail_msg("line %lu is not marked: %.*s", line, (int)strcspn(at, "\n"), at);
+}
+
 static void check(const char *target, const char *dir, const char *rule, const char *function,
 	const char *words)
 {
@@ -20,6 +37,7 @@ static void check(const char *target, const char *dir, const char *rule, const c
 	f = lab_finding(&o, rule);
 	assert_string_equal(lab_string(f, "function"), function);
 	assert_non_null(strstr(lab_string(f, "trace"), function));
+	expect_marked_line(dir, f);
 	lab_free(&o);
 }
 
@@ -40,7 +58,7 @@ static void an_endless_loop_is_found_in_its_function(void **state)
 {
 	(void)state;
 	try(BOOKWORM,
-		"static noinline void turn(void) { for (;;) cpu_relax(); }\n"
+		"static noinline void turn(void) {\n\tfor (;;) cpu_relax(); /* here */\n}\n"
 		"static int __init i(void) { turn(); return 0; }\n" OUT,
 		"endless-loop", "turn",
 		"bad's init does not come back: it loops with interrupts on, in turn");
@@ -50,7 +68,7 @@ static void a_loop_with_interrupts_off_is_told_from_one_with_them_on(void **stat
 {
 	(void)state;
 	try(TRIXIE,
-		"static int __init i(void) { local_irq_disable(); for (;;) cpu_relax(); return 0; }\n" OUT,
+		"static int __init i(void) {\n\tlocal_irq_disable();\n\tfor (;;) cpu_relax(); /* here */\n\treturn 0;\n}\n" OUT,
 		"endless-loop-irqs-off", "i", "it loops with interrupts off, in i");
 }
 
@@ -59,7 +77,7 @@ static void every_processor_may_be_wedged(void **state)
 {
 	(void)state;
 	try(BOOKWORM,
-		"static void all(void *arg) { local_irq_disable(); for (;;) cpu_relax(); }\n"
+		"static void all(void *arg) {\n\tlocal_irq_disable();\n\tfor (;;) cpu_relax(); /* here */\n}\n"
 		"static int __init i(void) { on_each_cpu(all, NULL, 1); return 0; }\n" OUT,
 		"endless-loop-irqs-off", "all", "meanwhile cpu");
 }
@@ -69,7 +87,7 @@ static void a_spin_lock_that_is_taken_twice_is_named(void **state)
 	(void)state;
 	try(BOOKWORM,
 		"static DEFINE_SPINLOCK(my_spin);\n"
-		"static int __init i(void) { spin_lock(&my_spin); spin_lock(&my_spin); return 0; }\n" OUT,
+		"static int __init i(void) {\n\tspin_lock(&my_spin);\n\tspin_lock(&my_spin); /* here */\n\treturn 0;\n}\n" OUT,
 		"lock-wait", "i", "waits for ever for the spin lock my_spin");
 }
 
@@ -78,7 +96,7 @@ static void a_mutex_that_is_taken_twice_is_held_by_who_waits(void **state)
 	(void)state;
 	try(BOOKWORM,
 		"static DEFINE_MUTEX(my_lock);\n"
-		"static int __init i(void) { mutex_lock(&my_lock); mutex_lock(&my_lock); return 0; }\n" OUT,
+		"static int __init i(void) {\n\tmutex_lock(&my_lock);\n\tmutex_lock(&my_lock); /* here */\n\treturn 0;\n}\n" OUT,
 		"lock-wait", "i", "the mutex my_lock, which it holds itself");
 }
 
@@ -89,7 +107,7 @@ static void the_thread_that_holds_a_mutex_is_named(void **state)
 		"static DEFINE_MUTEX(my_lock);\n"
 		"static int holder(void *a) { mutex_lock(&my_lock); for (;;) msleep(1000); return 0; }\n"
 		"static int __init i(void) { kthread_run(holder, NULL, \"holder\"); msleep(50);\n"
-		"\tmutex_lock(&my_lock); return 0; }\n" OUT,
+		"\tmutex_lock(&my_lock); /* here */\n\treturn 0;\n}\n" OUT,
 		"lock-wait", "i", "(holder)");
 }
 
@@ -98,7 +116,7 @@ static void a_completion_that_nobody_completes_is_named(void **state)
 	(void)state;
 	try(BOOKWORM,
 		"static DECLARE_COMPLETION(done);\n"
-		"static int __init i(void) { wait_for_completion(&done); return 0; }\n" OUT,
+		"static int __init i(void) {\n\twait_for_completion(&done); /* here */\n\treturn 0;\n}\n" OUT,
 		"sleeps-forever", "i", "the completion done that nobody completes");
 }
 
@@ -107,7 +125,7 @@ static void an_exit_that_waits_for_a_thread_tells_where_the_thread_is(void **sta
 	(void)state;
 	try(BOOKWORM,
 		"static struct task_struct *t;\n"
-		"static int fn(void *a) { for (;;) msleep(1000); return 0; }\n"
+		"static int fn(void *a)\n{\n\tfor (;;)\n\t\tmsleep(1000); /* here */\n\treturn 0;\n}\n"
 		"static int __init i(void) { t = kthread_run(fn, NULL, \"forever\"); return 0; }\n"
 		"static void __exit x(void) { kthread_stop(t); }\n",
 		"sleeps-forever", "fn", "a kernel thread to end (kthread_stop)");
@@ -140,7 +158,7 @@ static void try_freebsd(const char *outside, const char *load, const char *unloa
 static void freebsds_loop_is_found(void **state)
 {
 	(void)state;
-	try_freebsd("", "for (;;) cpu_spinwait();", "", "endless-loop",
+	try_freebsd("", "for (;;) cpu_spinwait(); /* here */", "", "endless-loop",
 		"bad's MOD_LOAD does not come back: it loops with interrupts on, in handler");
 }
 
@@ -148,23 +166,24 @@ static void freebsds_loop_is_found(void **state)
 static void freebsds_loop_in_a_critical_section_is_found(void **state)
 {
 	(void)state;
-	try_freebsd("", "critical_enter(); for (;;) cpu_spinwait();", "", "endless-loop",
-		"it loops with interrupts on, in handler");
+	try_freebsd("", "critical_enter();\n\t\tfor (;;) cpu_spinwait(); /* here */", "",
+		"endless-loop", "it loops with interrupts on, in handler");
 }
 
 static void freebsds_rw_lock_that_is_taken_twice_is_named(void **state)
 {
 	(void)state;
 	try_freebsd("static struct rwlock l;",
-		"rw_init(&l, \"my rwlock\"); rw_wlock(&l); rw_rlock(&l);", "", "lock-wait",
-		"the rw lock my rwlock, which it holds itself");
+		"rw_init(&l, \"my rwlock\"); rw_wlock(&l);\n\t\trw_rlock(&l); /* here */", "",
+		"lock-wait", "the rw lock my rwlock, which it holds itself");
 }
 
 static void freebsds_sleep_for_ever_at_unload_is_named(void **state)
 {
 	(void)state;
 	try_freebsd("static struct mtx mx;", "mtx_init(&mx, \"my mutex\", NULL, MTX_DEF);",
-		"mtx_lock(&mx); msleep(&mx, &mx, 0, \"never\", 0);", "sleeps-forever",
+		"mtx_lock(&mx);\n\t\tmsleep(&mx, &mx, 0, \"never\", 0); /* here */",
+		"sleeps-forever",
 		"bad's MOD_UNLOAD does not come back: it waits for somebody to wake it");
 }
 

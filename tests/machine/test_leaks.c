@@ -189,6 +189,24 @@ static void an_init_that_fails_is_to_free_what_it_has(void **state)
 	lab_free(&o);
 }
 
+static void what_is_lost_in_each_cycle_is_one_finding_that_counts_them(void **state)
+{
+	AUTO_FREE char *dir = lab_module("drip",
+		INCLUDES "static int __init i(void)\n"
+			 "{\n"
+			 "	keep = kmalloc(64, GFP_KERNEL);\n"
+			 "	return 0;\n"
+			 "}\n" ENDS);
+	struct outcome o = lab_run("run", "--json", "--cycles", "20", "-t", BOOKWORM, dir, NULL);
+
+	(void)state;
+	lab_expect(&o, 1, "leak");
+	expect_at(&o, "memory-leak", FIRST + 2, "drip leaves 20 allocations behind");
+	expect_at(&o, "memory-leak", FIRST + 2, "1280 bytes in all (kmalloc)");
+	assert_int_equal(findings(&o), 1);
+	lab_free(&o);
+}
+
 static void nobody_looks_when_that_is_asked_for(void **state)
 {
 	AUTO_FREE char *dir = lab_module("leaky",
@@ -208,6 +226,7 @@ int main(void)
 		cmocka_unit_test(what_will_still_call_the_module_is_named),
 		cmocka_unit_test(what_is_undone_is_not_missed),
 		cmocka_unit_test(an_init_that_fails_is_to_free_what_it_has),
+		cmocka_unit_test(what_is_lost_in_each_cycle_is_one_finding_that_counts_them),
 		cmocka_unit_test(nobody_looks_when_that_is_asked_for),
 	};
 

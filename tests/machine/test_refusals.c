@@ -299,6 +299,27 @@ static void wrong_usage_exits_2_and_says_what_to_do(void **state)
 	}
 }
 
+static void a_value_that_an_exercise_cannot_have_exits_2_and_is_named(void **state)
+{
+	static const char *const wrong[][2] = {{"--exercise", "maybe"}, {"--exercise", ""},
+		{"--exercise", "AUTO"}, {"--seed", "seven"}, {"--seed", "-1"}, {"--seed", "7x"},
+		{"--seed", "18446744073709551616"}, {"--cycles", "0"}, {"--cycles", "2.5"},
+		{"--exercise-timeout", "0"}, {"--exercise-timeout", "soon"}};
+	AUTO_FREE char *hello = xasprintf("%s/examples/hello", lab_source());
+
+	(void)state;
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		struct outcome o = lab_run("run", wrong[i][0], wrong[i][1], hello, NULL);
+		AUTO_FREE char *sentence = xasprintf(
+			"'%s' is not a value for that option; see kmodlab run --help", wrong[i][1]);
+
+		if (o.status != 2 || !strstr(o.err.data, sentence) || o.out.len)
+			fail_msg("%s %s: status %d, said '%s'", wrong[i][0], wrong[i][1], o.status,
+				o.err.data);
+		lab_free(&o);
+	}
+}
+
 static void a_target_that_is_not_there_names_the_command_that_adds_it(void **state)
 {
 	struct outcome o = lab_run("run", "-t", "debian:sid/rt", "/bin/true", NULL);
@@ -331,6 +352,7 @@ int main(void)
 		cmocka_unit_test(a_truncated_module_is_refused_at_any_length),
 		cmocka_unit_test(a_module_for_another_architecture_or_system_is_named_as_such),
 		cmocka_unit_test(wrong_usage_exits_2_and_says_what_to_do),
+		cmocka_unit_test(a_value_that_an_exercise_cannot_have_exits_2_and_is_named),
 		cmocka_unit_test(a_target_that_is_not_there_names_the_command_that_adds_it),
 	};
 
