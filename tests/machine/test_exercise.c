@@ -315,6 +315,40 @@ static void auto_uses_a_device_that_has_a_number_and_no_node(void **state)
 	lab_free(&o);
 }
 
+/* A parameter, an attribute, a file below a new directory of proc: each says that it was read. */
+static void auto_uses_what_lies_in_new_directories(void **state)
+{
+	struct outcome o = automatic(BOOKWORM,
+		"#include <linux/module.h>\n#include <linux/kobject.h>\n#include <linux/proc_fs.h>\n"
+		"MODULE_LICENSE(\"GPL\");\nstatic struct kobject *object;\n"
+		"static ssize_t depth_show(struct kobject *k, struct kobj_attribute *a, char *to)\n"
+		"{ pr_info_once(\"attribute read\\n\"); return sysfs_emit(to, \"1\\n\"); }\n"
+		"static struct kobj_attribute depth = __ATTR_RO(depth);\n"
+		"static int get(char *to, const struct kernel_param *p)\n"
+		"{ pr_info_once(\"parameter read\\n\"); return sprintf(to, \"1\\n\"); }\n"
+		"static const struct kernel_param_ops param = {.get = get};\n"
+		"module_param_cb(size, &param, NULL, 0400);\n"
+		"static ssize_t read(struct file *f, char __user *to, size_t n, loff_t *at)\n"
+		"{ pr_info_once(\"proc read\\n\"); return 0; }\n"
+		"static const struct proc_ops ops = {.proc_read = read, .proc_lseek = noop_llseek};\n"
+		"static int __init i(void)\n{\n"
+		"	object = kobject_create_and_add(\"toy\", kernel_kobj);\n"
+		"	proc_create(\"file\", 0600, proc_mkdir(\"toy\", NULL), &ops);\n"
+		"	return sysfs_create_file(object, &depth.attr);\n}\n"
+		"static void __exit x(void) { kobject_put(object); remove_proc_subtree(\"toy\", NULL); }\n"
+		"module_init(i); module_exit(x);\n",
+		"7");
+	AUTO_BUF struct buf log = {0};
+
+	(void)state;
+	lab_expect(&o, 0, "pass");
+	lab_log(&o, "module", &log);
+	assert_non_null(strstr(log.data, "attribute read"));
+	assert_non_null(strstr(log.data, "parameter read"));
+	assert_non_null(strstr(log.data, "proc read"));
+	lab_free(&o);
+}
+
 /* ---- again and again ---- */
 
 static void many_cycles_are_told_by_the_first_and_the_last(void **state)
@@ -439,6 +473,7 @@ int main(void)
 		cmocka_unit_test(auto_finds_a_null_pointer_behind_an_ioctl),
 		cmocka_unit_test(auto_finds_a_user_pointer_that_is_used_as_it_is),
 		cmocka_unit_test(auto_uses_a_device_that_has_a_number_and_no_node),
+		cmocka_unit_test(auto_uses_what_lies_in_new_directories),
 		cmocka_unit_test(many_cycles_are_told_by_the_first_and_the_last),
 		cmocka_unit_test(freebsd_files_and_sysctls_that_are_right_pass),
 		cmocka_unit_test(freebsd_auto_finds_a_null_pointer_behind_an_ioctl),
