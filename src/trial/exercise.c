@@ -100,7 +100,11 @@ static int use_files(struct trial *t, const struct trial_options *o, struct mach
 	size_t at = begin(t, xasprintf("auto, seed %llu", (unsigned long long)o->seed));
 	AUTO_BUF struct buf body = {0};
 	struct proto_done done = {0};
-	int r = load_ask(
+	int r;
+
+	/* What appeared in the cycle before has gone. */
+	things_free(&t->run.appeared);
+	r = load_ask(
 		t, m, PROTO_SURVEY, &survey, sizeof survey, o->call_timeout_ms, at, &done, err);
 
 	/* It is to be over, those that hang killed, before we call it a hang. */

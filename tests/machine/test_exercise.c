@@ -12,15 +12,15 @@
 #include <sys/stat.h>
 
 /* A character device /dev/toy with the file operations that the test gives. */
-#define TOY(functions, operations)                                                                 \
-	"#include <linux/module.h>\n#include <linux/fs.h>\n#include <linux/miscdevice.h>\n"        \
-	"#include <linux/uaccess.h>\n#include <linux/mutex.h>\n#include <linux/delay.h>\n"         \
-	"MODULE_LICENSE(\"GPL\");\n"                                                               \
-	"static DEFINE_MUTEX(lock);\nstatic char text[64] = \"toy\\n\";\n" functions               \
-	"static const struct file_operations ops = {.owner = THIS_MODULE, " operations "};\n"      \
-	"static struct miscdevice toy = {MISC_DYNAMIC_MINOR, \"toy\", &ops};\n"                    \
-	"static int __init i(void) { return misc_register(&toy); }\n"                              \
-	"static void __exit x(void) { misc_deregister(&toy); }\n"                                  \
+#define TOY(functions, operations)                                                                                  \
+	"#include <linux/module.h>\n#include <linux/fs.h>\n#include <linux/miscdevice.h>\n"                         \
+	"#include <linux/uaccess.h>\n#include <linux/mutex.h>\n#include <linux/mm.h>\n#include <linux/vmalloc.h>\n" \
+	"MODULE_LICENSE(\"GPL\");\n"                                                                                \
+	"static DEFINE_MUTEX(lock);\nstatic char text[64] = \"toy\\n\";\n" functions                                \
+	"static const struct file_operations ops = {.owner = THIS_MODULE, " operations "};\n"                       \
+	"static struct miscdevice toy = {MISC_DYNAMIC_MINOR, \"toy\", &ops};\n"                                     \
+	"static int __init i(void) { return misc_register(&toy); }\n"                                               \
+	"static void __exit x(void) { misc_deregister(&toy); }\n"                                                   \
 	"module_init(i); module_exit(x);\n"
 
 #define RIGHT                                                                                      \
@@ -239,6 +239,15 @@ static void auto_finds_nothing_in_a_device_that_is_right(void **state)
 	}
 }
 
+/* Of a device that can be mapped, too: what comes of a call, which is chance, must not be part of it. */
+#define MAPPABLE                                                                                   \
+	TOY("static char page[4096] __aligned(4096);\n"                                            \
+	    "static int map(struct file *f, struct vm_area_struct *v)\n{\n"                        \
+	    "	if (v->vm_pgoff || v->vm_end - v->vm_start > sizeof(page))\n		return -EINVAL;\n"     \
+	    "	pr_info_once(\"toy mapped\\n\");\n"                                                  \
+	    "	return vm_insert_page(v, v->vm_start, vmalloc_to_page(page));\n}\n",               \
+		".mmap = map")
+
 static void a_seed_repeats_and_another_does_something_else(void **state)
 {
 	static const char *const seeds[] = {"7", "7", "8"};
@@ -246,12 +255,17 @@ static void a_seed_repeats_and_another_does_something_else(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
-		struct outcome o = automatic(BOOKWORM, RIGHT, seeds[i]);
+		struct outcome o = automatic(BOOKWORM, MAPPABLE, seeds[i]);
 		AUTO_FREE char *what = xasprintf("auto, seed %s", seeds[i]);
-		const char *sequence = strstr(step_field(&o, what, "output"), "sequence ");
+		/* With the number of calls before it. */
+		const char *sequence = strstr(step_field(&o, what, "output"), "processes, ");
+		AUTO_BUF struct buf log = {0};
 
 		lab_expect(&o, 0, "pass");
+		lab_log(&o, "module", &log);
+		assert_non_null(strstr(log.data, "toy mapped"));
 		assert_non_null(sequence);
+		assert_non_null(strstr(sequence, "sequence "));
 		if (!i)
 			first = xstrdup(sequence);
 		else if (i == 1)
@@ -260,6 +274,20 @@ static void a_seed_repeats_and_another_does_something_else(void **state)
 			assert_string_not_equal(sequence, first);
 		lab_free(&o);
 	}
+}
+
+static void what_a_cycle_before_made_is_not_used_again(void **state)
+{
+	AUTO_FREE char *dir = lab_module("toy", RIGHT), *first = NULL;
+	struct outcome o = lab_run("run", "--json", "--exercise", "auto", "--seed", "7", "--cycles",
+		"2", "-t", BOOKWORM, dir, NULL);
+
+	(void)state;
+	lab_expect(&o, 0, "pass");
+	first = xstrdup(step_field(&o, "auto, seed 7", "output"));
+	assert_non_null(strstr(first, "sequence "));
+	assert_string_equal(step_field(&o, "auto, seed 7  (cycle 2)", "output"), first);
+	lab_free(&o);
 }
 
 static void auto_finds_a_null_pointer_behind_an_ioctl(void **state)
@@ -470,6 +498,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_run_when_nothing_is_to_be),
 		cmocka_unit_test(auto_finds_nothing_in_a_device_that_is_right),
 		cmocka_unit_test(a_seed_repeats_and_another_does_something_else),
+		cmocka_unit_test(what_a_cycle_before_made_is_not_used_again),
 		cmocka_unit_test(auto_finds_a_null_pointer_behind_an_ioctl),
 		cmocka_unit_test(auto_finds_a_user_pointer_that_is_used_as_it_is),
 		cmocka_unit_test(auto_uses_a_device_that_has_a_number_and_no_node),
