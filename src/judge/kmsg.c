@@ -208,7 +208,7 @@ void thing_add(struct things *all, struct thing new)
 	*ARRAY_ADD(all->items, all->n) = new;
 }
 
-static void things_free(struct things *all)
+void things_free(struct things *all)
 {
 	for (size_t i = 0; i < all->n; i++) {
 		free(all->items[i].name);

@@ -62,6 +62,8 @@ struct things {
 	struct thing *items;
 	size_t n;
 };
+/* Frees what it holds; it is empty then. */
+void things_free(struct things *all);
 
 enum run_end {
 	RUN_DONE,     /* every call returned */

@@ -96,11 +96,15 @@ static int use_files(struct trial *t, const struct trial_options *o, struct mach
 	load_step_fn *step, struct error *err)
 {
 	struct proto_exercise x = {.seed = o->seed, .rounds = ROUNDS};
-	struct proto_survey survey = {.what = PROTO_FILES | PROTO_OTHERS};
+	struct proto_survey survey = {.what = PROTO_FILES};
 	size_t at = begin(t, xasprintf("auto, seed %llu", (unsigned long long)o->seed));
 	AUTO_BUF struct buf body = {0};
 	struct proto_done done = {0};
-	int r = load_ask(
+	int r;
+
+	/* What appeared in the cycle before has gone. */
+	things_free(&t->run.appeared);
+	r = load_ask(
 		t, m, PROTO_SURVEY, &survey, sizeof survey, o->call_timeout_ms, at, &done, err);
 
 	/* It is to be over, those that hang killed, before we call it a hang. */
