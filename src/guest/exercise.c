@@ -71,7 +71,7 @@ void exercise_run(uint32_t serial, const uint8_t *at, const uint8_t *end)
 	os_close(ends[0]);
 	/* Who was killed outright has met an oops; any other signal is the program's own affair. */
 	agent_end(pid < 0			? -pid
-			: signal && signal != 9 ? 128 + signal
+			: signal && signal != 9 ? PROTO_BY_SIGNAL + signal
 						: status,
 		signal == 9 ? 9 : 0);
 }

@@ -126,7 +126,8 @@ static const struct {
 	{"/proc/ioports", ioports_line},
 	{"/proc/iomem", iomem_line},
 };
-#define FILES (sizeof files / sizeof *files)
+#define DEVICES 0 /* the first of them */
+#define FILES	(sizeof files / sizeof *files)
 
 static struct noted {
 	unsigned ndirs;
@@ -463,7 +464,10 @@ static void see_line(uint32_t kind, const char *first, const char *second, const
 	static char name[512];
 
 	LIST_TEXT(name, first, *first && *second ? " " : "", second, *third ? " " : "", third);
-	list_see(PROTO_OTHERS, kind, name, "", 1);
+	/* A character device can be opened, with a node made for it. */
+	list_see(list_begins(name, "char ") && kind == PROTO_DEVICE ? PROTO_FILES | PROTO_OTHERS
+								    : PROTO_OTHERS,
+		kind, name, "", 1);
 }
 
 /* "Character devices:", then lines of "240 foo"; a blank line; "Block devices:", the same. */
@@ -555,6 +559,7 @@ void list_look(int baseline)
 			look_at_dir(i, baseline);
 	if (list_wanted() == PROTO_FILES) {
 		see_fresh();
+		look_at_file(DEVICES, 0);
 		return;
 	}
 	for (unsigned i = 0; i < FILES; i++)

@@ -84,10 +84,13 @@ struct proto_load {
 };
 
 struct proto_done {
-	int32_t error; /* 0, or the system call's positive errno */
+	int32_t error; /* 0, or the system call's positive errno; of a RUN: see PROTO_BY_SIGNAL */
 	int32_t signal; /* not 0: the process that made the call was killed by it (an oops does that) */
 	uint64_t usec; /* how long the call took */
 };
+
+/* The `error` of a RUN is the program's exit status, below this, or this and the signal that ended it. */
+#define PROTO_BY_SIGNAL 256
 
 /* What a module can leave behind, or bring. */
 enum proto_kind {
@@ -123,7 +126,9 @@ struct proto_thing {
 };
 
 /* Say in a SURVEY what to look for. */
-#define PROTO_FILES   1u /* what can be opened: nodes, proc, sysfs, debugfs, sysctl */
+#define PROTO_FILES                                                                                \
+	1u /* what can be opened: nodes, proc, sysfs, debugfs, sysctl; character devices. Alone: at once, and \
+			    each file in what is a new directory */
 #define PROTO_OTHERS  2u /* everything else that is listed somewhere */
 #define PROTO_TRACKED 4u /* what was followed since the baseline: memory, timers, work, … */
 

@@ -28,10 +28,10 @@ void judge_exercise(const struct run *r, size_t call, struct findings *out)
 	/* A program that never began is no verdict on the module; the shell says 127 of one that it has not. */
 	if (!c->error)
 		return;
-	if (c->error > 128)
+	if (c->error > PROTO_BY_SIGNAL)
 		f = finding_add(out, "test-signal", SEVERITY_ERROR, CLASS_TEST,
 			xasprintf("%s of %s was killed by signal %d", c->what, c->ko->name,
-				c->error - 128),
+				c->error - PROTO_BY_SIGNAL),
 			xstrdup("That is the program's own mistake, unless the module gave it what it did not "
 				"expect: see its last lines."));
 	else

@@ -47,9 +47,14 @@ static struct json_object *step_json(const struct trial *t, const struct step *s
 	json_object_object_add(o, "ok", json_object_new_boolean(s->ok));
 	put_ms(o, "ms", s->took_us);
 	put(o, "what", s->what);
-	if (call && s->call < t->run.ncalls && t->run.calls[s->call].returned)
-		put_int(o, s->stage == STAGE_EXERCISE ? "status" : "errno",
-			t->run.calls[s->call].error);
+	if (call && s->call < t->run.ncalls && t->run.calls[s->call].returned) {
+		int error = t->run.calls[s->call].error;
+
+		if (s->stage == STAGE_EXERCISE && error > PROTO_BY_SIGNAL)
+			put_int(o, "signal", error - PROTO_BY_SIGNAL);
+		else
+			put_int(o, s->stage == STAGE_EXERCISE ? "status" : "errno", error);
+	}
 	if (call && s->call < t->run.ncalls && t->run.calls[s->call].output)
 		put(o, "output", t->run.calls[s->call].output);
 	if (s->stage == STAGE_BUILD) {

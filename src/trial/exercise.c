@@ -96,7 +96,7 @@ static int use_files(struct trial *t, const struct trial_options *o, struct mach
 	load_step_fn *step, struct error *err)
 {
 	struct proto_exercise x = {.seed = o->seed, .rounds = ROUNDS};
-	struct proto_survey survey = {.what = PROTO_FILES | PROTO_OTHERS};
+	struct proto_survey survey = {.what = PROTO_FILES};
 	size_t at = begin(t, xasprintf("auto, seed %llu", (unsigned long long)o->seed));
 	AUTO_BUF struct buf body = {0};
 	struct proto_done done = {0};
