@@ -35,7 +35,7 @@ static void a_test_that_ends_well_is_nothing_to_find_whatever_it_says(void **sta
 
 static void a_status_is_a_failed_test_that_names_test_module_and_status(void **state)
 {
-	static const int statuses[] = {1, 3, 126, 127, 128};
+	static const int statuses[] = {1, 3, 126, 127, 128, 139, 255};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
@@ -51,6 +51,19 @@ static void a_status_is_a_failed_test_that_names_test_module_and_status(void **s
 		assert_non_null(found.items[0].advice);
 		findings_free(&found);
 	}
+}
+
+static void a_signal_is_told_from_the_highest_status(void **state)
+{
+	struct findings found = judged(PROTO_BY_SIGNAL + 11, "so\n");
+
+	(void)state;
+	assert_int_equal(found.n, 1);
+	assert_string_equal(found.items[0].rule, "test-signal");
+	assert_int_equal(found.items[0].class, CLASS_TEST);
+	assert_string_equal(found.items[0].message, "test.c of toy was killed by signal 11");
+	assert_string_equal(found.items[0].excerpt, "so\n");
+	findings_free(&found);
 }
 
 static void what_it_said_last_is_kept_and_of_much_the_end(void **state)
@@ -92,6 +105,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_test_that_ends_well_is_nothing_to_find_whatever_it_says),
 		cmocka_unit_test(a_status_is_a_failed_test_that_names_test_module_and_status),
+		cmocka_unit_test(a_signal_is_told_from_the_highest_status),
 		cmocka_unit_test(what_it_said_last_is_kept_and_of_much_the_end),
 		cmocka_unit_test(a_test_that_said_nothing_has_no_excerpt),
 	};
