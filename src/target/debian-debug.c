@@ -187,11 +187,12 @@ static char *find_one(const char *root, const char *pattern)
 
 static int unpack(struct step *s, struct error *err)
 {
-	/* Their Kconfig files are read all the same. */
+	/* Their Kconfig files are read all the same; and what lies beside the drivers in drivers/net is part of the
+	 * network itself. */
 	static const char *const unused[] = {"*/Documentation/*/*", "*/tools/testing",
 		"*/tools/perf", "*/arch/[a-wyz]*/*.[chS]", "*/arch/[a-wyz]*/boot",
-		"*/drivers/gpu/*.[ch]", "*/drivers/net/*.c", "*/drivers/media/*.c",
-		"*/drivers/staging/*.[ch]", "*/drivers/infiniband/*.[ch]", "*/drivers/scsi/*.c",
+		"*/drivers/gpu/drm/*.[ch]", "*/drivers/net/*/*.c", "*/drivers/media/*.c",
+		"*/drivers/staging/*.[ch]", "*/drivers/infiniband/*.[ch]", "*/drivers/scsi/*/*.c",
 		"*/sound/*.c", NULL};
 	AUTO_FREE char *archive = find_one(s->root, "/usr/src/linux-source-*.tar.xz");
 	AUTO_FREE char *source = xasprintf("%s" SOURCE, s->root);
