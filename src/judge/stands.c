@@ -191,7 +191,8 @@ static void take_log(struct stands *all, struct trace *t, const char *line, cons
 		t->stand.number = (unsigned)strtoul(at + sizeof heading - 1, NULL, 10);
 	} else if (!t->open) {
 		return;
-	} else if (starts(at, "RIP: ") && !t->stand.nframes) {
+	} else if (starts(at, "RIP: 0010:") || (starts(at, "RIP: ") && !t->stand.nframes)) {
+		/* The second one is what an interrupt came upon, in the midst of the trace. */
 		const char *colon = memchr(at + 5, ':', (size_t)(end - at - 5));
 
 		if (colon)

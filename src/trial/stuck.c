@@ -140,6 +140,20 @@ bool stuck_add_frame(
 	return true;
 }
 
+/* Whether what an interrupt leaves on the stack begins at `at`: instruction, code segment, flags, stack, stack
+ * segment, of the kernel's own (Linux: 0x10 and 0x18, FreeBSD: 0x20 and 0x28). No return address leads to
+ * the instruction, which is the one thing that tells where an interrupted loop is. */
+static bool interrupted_at(struct stuck *k, const struct stuck_stack *s, uint64_t at)
+{
+	uint64_t cs = k->t->run.os == TARGET_FREEBSD ? 0x20 : 0x10, word[5];
+
+	for (size_t i = 0; i < 5; i++)
+		if (!stuck_word(s, at + i * sizeof *word, &word[i]))
+			return false;
+	return word[1] == cs && (word[2] & 2) && word[2] < 0x400000 && word[4] == cs + 8 &&
+		word[3] >> 47 == 0x1ffff && addresses_find(&k->addresses, word[0], true);
+}
+
 /* Every word of the stack that is a return address. Some may be left from earlier calls. */
 static void scan_stack(struct stuck *k, const struct stuck_stack *s, struct buf *out)
 {
@@ -147,7 +161,9 @@ static void scan_stack(struct stuck *k, const struct stuck_stack *s, struct buf 
 	size_t n = 0;
 
 	for (uint64_t at = s->at; stuck_word(s, at, &word) && n < FRAMES; at += sizeof word)
-		if (addresses_find(&k->addresses, word - 1, true) && behind_call(k, word))
+		if (interrupted_at(k, s, at))
+			n += stuck_add_frame(k, out, "", word, false);
+		else if (addresses_find(&k->addresses, word - 1, true) && behind_call(k, word))
 			n += stuck_add_frame(k, out, "", word, true);
 }
 
@@ -163,6 +179,9 @@ void stuck_follow_frames(
 			return;
 		if (next <= frame)
 			return;
+		for (uint64_t at = frame; at < next && stuck_word(s, at, &back); at += sizeof back)
+			if (interrupted_at(k, s, at))
+				stuck_add_frame(k, out, "", back, false);
 		frame = next;
 	}
 }
