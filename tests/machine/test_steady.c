@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define TRIALS 1000
-#define KILLS  100
+#define KILLS  60
 /* Modules may be named up to this often on one command line. */
 #define MOST_WORDS (TRIALS + 16)
 
@@ -84,8 +84,8 @@ static void attend(struct steady *s, int kills)
 		assert_true(got == 0 || errno == EINTR);
 		if (files > s->most_files)
 			s->most_files = files;
-		/* Up to twice the time that a trial takes, so that no two kills need be of one trial. */
-		usleep(10000 + (unsigned)rand_r(&seed) % 600000);
+		/* Several times what a trial takes, so that no two kills need be of one trial. */
+		usleep(10000 + (unsigned)rand_r(&seed) % 900000);
 		n = lab_machines_of(s->pid, machines, 16);
 		if (s->kills < kills && n > 0 && !kill(machines[rand_r(&seed) % n], SIGKILL))
 			s->kills++;
