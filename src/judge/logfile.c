@@ -329,7 +329,10 @@ void logfile_free(struct logfile *l)
 enum target_os logfile_os(const char *bytes, size_t len)
 {
 	static const char *const freebsd[] = {"KDB: ", "Fatal trap ", "FreeBSD",
-		"cpuid = ", "lock order reversal", "db_trace_self", "Fatal double fault"};
+		"cpuid = ", "lock order reversal", "db_trace_self", "Fatal double fault",
+		" with the following locks held:", " with the following non-sleepable locks held:",
+		"acquiring duplicate lock of same type: ", " leaked memory on destroy (",
+		"Freed UMA keg ("};
 	static const char *const others[] = {"Linux version",
 		"Call Trace:", "Hardware name: ", "[ cut here ]", "Kernel panic - not syncing",
 		"Modules linked in:", "RIP: 0010:"};
