@@ -2,6 +2,7 @@
 #ifndef KMODLAB_CLI_CLI_H
 #define KMODLAB_CLI_CLI_H
 /* The subcommands, and what they share. */
+#include "base/buf.h"
 
 /* Exit statuses, everywhere. */
 enum {
@@ -25,5 +26,7 @@ void prune_target(const char *name);
 int cli_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A whole number of at least `least` and at most `most`; false for anything else. */
 int cli_number(const char *text, long least, long most, long *out);
+/* Adds the rules in "RULE,RULE"; EXIT_PASSED, or EXIT_USAGE when it has said that one does not exist. */
+int cli_rules(const char *text, struct strv *out);
 
 #endif

@@ -27,16 +27,19 @@ static const char help[] =
 	"      --symbols PATH     a module (FILE.ko, with its debug information) or a directory of\n"
 	"                         them, for lines of source; may be repeated\n"
 	"      --os linux|freebsd whose log it is (default: what its words tell)\n"
+	"      --silence RULE     findings of this rule do not count; RULE,RULE for several, may be\n"
+	"                         repeated (see kmodlab explain)\n"
 	"      --json             report for programs, on standard output\n"
 	"      --console          show the log's own text of each report in full\n"
 	"      --help             this\n\n"
 	"Exit status: 0 nothing found, 1 something was found, 2 wrong usage, 3 cannot be read.\n";
 
-enum { OPT_SYMBOLS = 256, OPT_OS, OPT_JSON, OPT_CONSOLE, OPT_HELP };
+enum { OPT_SYMBOLS = 256, OPT_OS, OPT_SILENCE, OPT_JSON, OPT_CONSOLE, OPT_HELP };
 
 static const struct option options[] = {
 	{"symbols", required_argument, NULL, OPT_SYMBOLS},
 	{"os", required_argument, NULL, OPT_OS},
+	{"silence", required_argument, NULL, OPT_SILENCE},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"console", no_argument, NULL, OPT_CONSOLE},
 	{"help", no_argument, NULL, OPT_HELP},
@@ -45,6 +48,7 @@ static const struct option options[] = {
 
 struct request {
 	struct strv symbols; /* files and directories */
+	struct strv silence; /* rules */
 	enum target_os os;
 	bool os_given, json, console;
 	const char *path;
@@ -147,6 +151,9 @@ static int judge_boots(
 		if (status != EXIT_PASSED)
 			return status;
 		judge_reports(r, out);
+		/* There may be thousands of boots. */
+		code_free(r->code);
+		r->code = NULL;
 		for (size_t k = first; k < out->n && log->n > 1; k++) {
 			char *message = out->items[k].message;
 
@@ -162,19 +169,26 @@ static void tell(const struct request *q, const struct logfile *log, const struc
 {
 	const char *os = q->os == TARGET_FREEBSD ? "FreeBSD" : "Linux";
 	struct terminal term;
-	size_t lines = 0;
+	size_t lines = 0, silenced = 0, left;
 
 	terminal_setup(&term, stdout);
 	term.console = q->console;
 	for (size_t i = 0; i < log->n; i++)
 		lines += log->boots[i].nlog;
 	for (size_t i = 0; i < found->n; i++)
-		terminal_finding(&term, &found->items[i]);
-	if (found->n)
-		printf("\n%zu finding%s in %s (%s, %zu lines)\n", found->n,
-			found->n == 1 ? "" : "s", q->path, os, lines);
+		if (found->items[i].silenced)
+			silenced++;
+		else
+			terminal_finding(&term, &found->items[i]);
+	left = found->n - silenced;
+	if (left)
+		printf("\n%zu finding%s in %s (%s, %zu lines", left, left == 1 ? "" : "s", q->path,
+			os, lines);
 	else
-		printf("nothing was found in %s (%s, %zu lines)\n", q->path, os, lines);
+		printf("nothing was found in %s (%s, %zu lines", q->path, os, lines);
+	if (silenced)
+		printf("; %zu finding%s silenced", silenced, silenced == 1 ? "" : "s");
+	puts(")");
 }
 
 /* Standard input, as path_read. */
@@ -219,11 +233,13 @@ static int judge(struct request *q)
 	logfile_read(text.data, text.len, q->os, &log);
 	status = judge_boots(&log, &files, q->os, &found);
 	if (status == EXIT_PASSED) {
+		size_t left = found.n - findings_silence(&found, &q->silence);
+
 		if (!q->json)
 			tell(q, &log, &found);
 		else if (json_log(stdout, q->path, q->os, log.n, &found))
 			status = cli_fail(EXIT_INFRASTRUCTURE, "cannot write the output");
-		if (status == EXIT_PASSED && found.n)
+		if (status == EXIT_PASSED && left)
 			status = EXIT_FOUND;
 	}
 	findings_free(&found);
@@ -256,6 +272,9 @@ int judge_main(int argc, char **argv)
 		case OPT_OS:
 			status = take_os(&q, optarg);
 			break;
+		case OPT_SILENCE:
+			status = cli_rules(optarg, &q.silence);
+			break;
 		case OPT_JSON:
 			q.json = true;
 			break;
@@ -266,6 +285,7 @@ int judge_main(int argc, char **argv)
 		case OPT_HELP:
 			fputs(help, stdout);
 			strv_free(&q.symbols);
+			strv_free(&q.silence);
 			return EXIT_PASSED;
 		default:
 			fputs("kmodlab: see kmodlab judge --help\n", stderr);
@@ -280,5 +300,6 @@ int judge_main(int argc, char **argv)
 		status = judge(&q);
 	}
 	strv_free(&q.symbols);
+	strv_free(&q.silence);
 	return status;
 }

@@ -3,6 +3,7 @@
 
 #include "base/interrupt.h"
 #include "base/proc.h"
+#include "rules/rules.h"
 #include "target/target.h"
 
 #include <errno.h>
@@ -48,6 +49,26 @@ int cli_number(const char *text, long least, long most, long *out)
 	errno = 0;
 	*out = strtol(text, &end, 10);
 	return *text && !*end && !errno && *out >= least && *out <= most;
+}
+
+int cli_rules(const char *text, struct strv *out)
+{
+	AUTO_FREE char *copy = xstrdup(text);
+	char *rest = copy, *name;
+
+	while ((name = strsep(&rest, ","))) {
+		const char *near;
+
+		if (rule_find(name)) {
+			strv_add(out, name);
+			continue;
+		}
+		near = rule_nearest(name);
+		return cli_fail(EXIT_USAGE,
+			"there is no rule '%s'%s%s%s; kmodlab explain lists them", name,
+			near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
+	}
+	return EXIT_PASSED;
 }
 
 static void usage(FILE *out)

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "cli/plan.h"
 #include "cli/show.h"
-#include "rules/rules.h"
 #include "trial/many.h"
 
 #include <errno.h>
@@ -138,27 +137,6 @@ static bool take_seed(const char *text, uint64_t *out)
 	return *text >= '0' && *text <= '9' && !*end && !errno;
 }
 
-/* Takes "RULE,RULE". EXIT_PASSED or EXIT_USAGE. */
-static int take_silence(const char *text, struct strv *out)
-{
-	AUTO_FREE char *copy = xstrdup(text);
-	char *rest = copy, *name;
-
-	while ((name = strsep(&rest, ","))) {
-		const char *near;
-
-		if (rule_find(name)) {
-			strv_add(out, name);
-			continue;
-		}
-		near = rule_nearest(name);
-		return cli_fail(EXIT_USAGE,
-			"there is no rule '%s'%s%s%s; kmodlab explain lists them", name,
-			near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
-	}
-	return EXIT_PASSED;
-}
-
 /* Takes the options; EXIT_PASSED to go on, -1 when help was shown, else an exit status. */
 static int take_options(int argc, char **argv, struct request *q)
 {
@@ -192,7 +170,7 @@ static int take_options(int argc, char **argv, struct request *q)
 			q->expect = true;
 			break;
 		case OPT_SILENCE:
-			if (take_silence(optarg, &q->silence))
+			if (cli_rules(optarg, &q->silence))
 				return EXIT_USAGE;
 			break;
 		case OPT_REQUIRE:

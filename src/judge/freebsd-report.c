@@ -26,14 +26,26 @@ static bool is_fatal(const char *text)
 		text_after(text, "Fatal double fault");
 }
 
-/* A module may print these words; the processor's number and the uptime follow only in earnest. */
-static bool is_earnest(const struct record *log, size_t n, size_t i)
+/* Records from `from` to before `to` that have nothing of what follows in earnest. */
+struct barren {
+	size_t from, to;
+};
+
+/* A module may print these words; the processor's number and the uptime follow only in earnest. A log may be full of
+ * them, and each record is to be looked at only once for all. */
+static bool is_earnest(const struct record *log, size_t n, size_t i, struct barren *ahead)
 {
-	for (size_t end = n - i > SOON ? i + SOON : n; ++i < end;)
-		if (text_after(log[i].text, "cpuid = ") ||
-			text_after(log[i].text, "KDB: stack backtrace") ||
-			text_after(log[i].text, "Uptime: "))
+	size_t end = n - i > SOON ? i + SOON : n;
+
+	if (i + 1 < ahead->from || i + 1 > ahead->to)
+		*ahead = (struct barren){i + 1, i + 1};
+	for (; ahead->to < end; ahead->to++) {
+		const char *text = log[ahead->to].text;
+
+		if (text_after(text, "cpuid = ") || text_after(text, "KDB: stack backtrace") ||
+			text_after(text, "Uptime: "))
 			return true;
+	}
 	return false;
 }
 
@@ -60,7 +72,8 @@ static bool goes_on(const char *text)
 }
 
 /* The panic or trap that record `i` begins, itself or as its foreword. False: none. */
-static bool begins_fatal(const struct record *log, size_t n, size_t i, size_t *fatal)
+static bool begins_fatal(
+	const struct record *log, size_t n, size_t i, struct barren *ahead, size_t *fatal)
 {
 	size_t k = i;
 
@@ -68,7 +81,7 @@ static bool begins_fatal(const struct record *log, size_t n, size_t i, size_t *f
 		while (++k < n && k - i < SOON && goes_on(log[k].text))
 			;
 	*fatal = k;
-	return k < n && is_fatal(log[k].text) && is_earnest(log, n, k);
+	return k < n && is_fatal(log[k].text) && is_earnest(log, n, k, ahead);
 }
 
 /* ---- traps ---- */
@@ -442,10 +455,12 @@ static bool sanitizer_report(const struct record *log, size_t n, size_t i, struc
 
 int report_find_freebsd(const struct record *log, size_t n, size_t from, struct report *out)
 {
+	struct barren ahead = {0};
+
 	for (size_t i = from; i < n; i++) {
 		size_t fatal, later = witness_leads_to(log, n, i);
 
-		if (begins_fatal(log, n, later ? later : i, &fatal)) {
+		if (begins_fatal(log, n, later ? later : i, &ahead, &fatal)) {
 			take_fatal(log, n, i, fatal, out);
 			return 1;
 		}

@@ -9,6 +9,8 @@
 
 #define REPORT_MAX 500 /* records in one report, at most */
 #define STRAY_MAX  4   /* lines of somebody else's in the midst of one */
+#define BEFORE	   4   /* records before the line that names it */
+#define LIST_MAX   60  /* lines of a list without a call trace */
 
 static const struct kind *const families[] = {linux_fault_kinds, linux_memory_kinds,
 	linux_lock_kinds, linux_stall_kinds, linux_warn_kinds};
@@ -213,7 +215,7 @@ static void find_rule(const struct window *w, const struct kind *k, size_t at, s
 
 static void find_locks(const struct window *w, size_t at, struct bounds *b)
 {
-	for (size_t i = at + 1; i < w->n && i < at + 60; i++) {
+	for (size_t i = at + 1; i < w->n && i < at + LIST_MAX; i++) {
 		const char *line = w->lines[i].text;
 
 		if (starts(line, " #")) {
@@ -230,7 +232,7 @@ static void find_past(const struct window *w, size_t at, struct bounds *b)
 {
 	struct report_frame f;
 
-	for (size_t i = at + 1; i < w->n && i < at + 60; i++) {
+	for (size_t i = at + 1; i < w->n && i < at + LIST_MAX; i++) {
 		const char *line = w->lines[i].text;
 		bool frame = trace_line(line, &f);
 
@@ -279,112 +281,6 @@ static struct bounds find_bounds(
 		find_end(w, k, at, &b);
 	}
 	return b;
-}
-
-/* ---- its frames ---- */
-
-/* A stack that is told again elsewhere. */
-#define STACK_TWICE ((enum report_stack) - 1)
-
-/* Whose stack begins with this line; false: none does. */
-static bool new_stack(const char *line, enum report_stack *out)
-{
-	static const struct {
-		const char *words;
-		enum report_stack stack;
-	} heads[] = {{"Allocated by task", STACK_ALLOCATED}, {"allocated by task", STACK_ALLOCATED},
-		{"Allocated in ", STACK_ALLOCATED}, {"Freed by task", STACK_FREED},
-		{"freed by task", STACK_FREED}, {"Freed in ", STACK_FREED},
-		{"Last potentially related work creation", STACK_OTHER},
-		{"Second to last potentially related", STACK_OTHER}, {"-> #0 ", STACK_TWICE},
-		{"-> #", STACK_OTHER}, {"other info that might help", STACK_OTHER},
-		{"NMI backtrace for cpu ", STACK_OTHER}};
-
-	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-		if (starts(line, heads[i].words)) {
-			*out = heads[i].stack;
-			return true;
-		}
-	if (strstr(line, "state was registered at:") || strstr(line, "irq-safe at:") ||
-		strstr(line, "irq-unsafe at:") || strstr(line, "-safe at:")) {
-		*out = STACK_OTHER;
-		return true;
-	}
-	return false;
-}
-
-/* The instruction that it happened at: "RIP: 0010:i+0x5/0x1000 [mod]" or "pc : …"; NULL: no such line. */
-static const char *pointer(const char *line)
-{
-	const char *at = starts(line, "RIP: 0010:") ? line + 10
-		: starts(line, "pc : ")		    ? line + 5
-		: starts(line, "epc : ")	    ? line + 6
-						    : NULL;
-
-	while (at && starts(at, "[<")) {
-		at += strcspn(at, "]");
-		at += *at == ']';
-		at += strspn(at, " ");
-	}
-	return at;
-}
-
-/* "…, at: second+0x21/0x46 [twoorders]", "lock (m) at:": where a lock was taken. */
-static void take_lock(struct report *out, const char *line)
-{
-	const char *at = after(line, ", at: ");
-
-	if (at)
-		frame_take(out, STACK_LOCK, at, false);
-}
-
-static void read_frames(const struct reading *r, const struct kind *k)
-{
-	bool past = k->shape == SHAPE_PAST, here_over = false, pointed = false, traced = false;
-	enum report_stack stack = strstr(r->text, "possible circular") ? STACK_OTHER : STACK_HERE;
-	struct report *out = r->out;
-	bool race = starts(r->text, "BUG: KCSAN");
-	size_t accesses = 0;
-
-	for (size_t i = r->begin; i < r->end; i++) {
-		const char *line = r->w->lines[i].text;
-		const char *at = pointer(line);
-
-		if (at && !pointed && !here_over)
-			pointed = frame_take(out, STACK_HERE, at, true);
-		if (at)
-			continue;
-		if (new_stack(line, &stack)) {
-			if (strstr(line, "located in") == NULL && starts(line, "Allocated in "))
-				frame_take(out, stack, line + strlen("Allocated in "), false);
-			else if (starts(line, "Freed in "))
-				frame_take(out, stack, line + strlen("Freed in "), false);
-			else if (starts(line, "NMI backtrace") && !traced)
-				stack = STACK_HERE;
-			continue;
-		}
-		if (race && strstr(line, " bytes by "))
-			stack = accesses++ ? STACK_OTHER : STACK_HERE;
-		if (race && starts(line, "Reported by"))
-			break;
-		if (past && strstr(line, "backtrace"))
-			stack = STACK_ALLOCATED;
-		if (starts(line, "Call Trace:") || starts(line, "Call trace:")) {
-			stack = k->shape == SHAPE_STALL && traced ? STACK_OTHER : STACK_HERE;
-			traced = true;
-			continue;
-		}
-		if (traced && (starts(line, " </TASK>") || starts(line, "---[ end")))
-			here_over = true;
-		if (traced && starts(line, "---[ end") && k->shape != SHAPE_STALL)
-			break;
-		if (here_over && starts(line, "Kernel panic"))
-			break;
-		take_lock(out, line);
-		if ((here_over && stack == STACK_HERE) || stack == STACK_TWICE)
-			continue;
-		frame_take(out, stack, line, false);
-	}
 }
 
 void report_title(struct report *r, char *title)
@@ -462,7 +358,7 @@ static void fill(const struct kind *k, const struct window *w, const struct boun
 		.last = w->lines[b->end - 1].record};
 	if (k->title)
 		out->title = xstrdup(k->title);
-	read_frames(&r, k);
+	linux_frames(&r, k);
 	mark_reporting(out);
 	if (k->read)
 		k->read(&r);
@@ -472,30 +368,95 @@ static void fill(const struct kind *k, const struct window *w, const struct boun
 		report_fatal(out);
 }
 
-/* Whether the record says something that names a report; most do not, and need no window. */
-static bool promises(const struct record *r)
+/* What is known of the records ahead: there is nothing of the kernel's own in those from `from` to before `to`, and
+ * nothing at which a report ends. */
+struct outlook {
+	size_t from, to;
+};
+
+enum sight { SIGHT_NOTHING, SIGHT_EVIDENCE, SIGHT_END };
+
+/* What find_end comes upon first in a record, as long as it has seen no evidence. */
+static enum sight sight_of(const struct record *r, bool warn, bool may_end)
 {
 	const char *text;
 
-	for (const char *p = r->text; p; p = strchr(p, '\n')) {
-		AUTO_FREE char *line = NULL;
+	for (const char *p = r->text, *end; p; p = end ? end + 1 : NULL) {
+		AUTO_FREE char *part = NULL;
+		const char *line = p;
 
-		p += *p == '\n';
-		line = xstrndup(p, strcspn(p, "\n"));
-		if (kind_of(line, &text))
-			return true;
+		end = strchr(p, '\n');
+		if (end)
+			line = part = xstrndup(p, (size_t)(end - p));
+		if (is_evidence(line))
+			return SIGHT_EVIDENCE;
+		if (may_end && kind_of(line, &text) && !(warn && starts(line, "WARNING: ")) &&
+			!goes_on(line) && !starts(line, "kernel BUG at "))
+			return SIGHT_END;
+	}
+	return SIGHT_NOTHING;
+}
+
+/* Whether a report that begins in record `i` can have evidence. A log may be full of lines that begin like one, and
+ * each record is to be looked at only once for all of them. */
+static bool is_hopeful(
+	const struct record *log, size_t n, size_t i, bool warn, struct outlook *ahead)
+{
+	size_t end = n - i > REPORT_MAX ? i + REPORT_MAX : n;
+
+	if (sight_of(&log[i], warn, false) == SIGHT_EVIDENCE)
+		return true;
+	if (i + 1 < ahead->from || i + 1 > ahead->to)
+		*ahead = (struct outlook){i + 1, i + 1};
+	for (; ahead->to < end; ahead->to++) {
+		enum sight sight = sight_of(&log[ahead->to], warn, true);
+
+		if (sight != SIGHT_NOTHING)
+			return sight == SIGHT_EVIDENCE;
 	}
 	return false;
 }
 
-static bool read_at(const struct record *log, size_t n, size_t from, size_t i, struct report *out)
+/* How many records have to be read, from BEFORE ones before it, for what the record may begin: 0 for most. `ahead`: of
+ * a WARN and of all else, or NULL, which takes all for hopeful. */
+static size_t reach_of(const struct record *log, size_t n, size_t i, struct outlook ahead[2])
+{
+	size_t reach = 0;
+	const char *text;
+
+	for (const char *p = log[i].text, *end; p && reach < REPORT_MAX; p = end ? end + 1 : NULL) {
+		AUTO_FREE char *part = NULL;
+		const struct kind *k;
+		size_t more = 0;
+		bool warn;
+
+		end = strchr(p, '\n');
+		if (end)
+			part = xstrndup(p, (size_t)(end - p));
+		k = kind_of(part ? part : p, &text);
+		if (!k)
+			continue;
+		warn = k->shape == SHAPE_WARN;
+		if (k->shape == SHAPE_LINE)
+			more = BEFORE + 1;
+		else if (k->shape == SHAPE_LOCKS || k->shape == SHAPE_PAST)
+			more = BEFORE + 1 + LIST_MAX;
+		else if (!ahead || is_hopeful(log, n, i, warn, &ahead[warn]))
+			more = REPORT_MAX;
+		reach = more > reach ? more : reach;
+	}
+	return reach;
+}
+
+static bool read_at(
+	const struct record *log, size_t n, size_t from, size_t i, size_t reach, struct report *out)
 {
 	/* Some records before it, where a rule may stand. */
-	size_t begin = i - from > 4 ? i - 4 : from;
+	size_t begin = i - from > BEFORE ? i - BEFORE : from;
 	struct window w;
 	bool found = false;
 
-	window_open(&w, log, begin, n - begin > REPORT_MAX ? begin + REPORT_MAX : n);
+	window_open(&w, log, begin, n - begin > reach ? begin + reach : n);
 	for (size_t at = 0; at < w.n && w.lines[at].record <= i && !found; at++) {
 		const char *text;
 		const struct kind *k =
@@ -525,9 +486,11 @@ static void join_fault(const struct record *log, size_t n, struct report *out)
 			strcmp(out->rule, "user-access")))
 		return;
 	for (size_t i = out->last + 1; i < n && i < out->last + 6; i++) {
-		if (!promises(&log[i]))
+		size_t reach = reach_of(log, n, i, NULL);
+
+		if (!reach)
 			continue;
-		if (read_at(log, n, out->last + 1, i, &next)) {
+		if (read_at(log, n, out->last + 1, i, reach, &next)) {
 			b = report_innermost(&next);
 			if (next.class == CLASS_CRASH && b && b->function &&
 				!strcmp(a->function, b->function)) {
@@ -543,11 +506,16 @@ static void join_fault(const struct record *log, size_t n, struct report *out)
 
 int report_find_linux(const struct record *log, size_t n, size_t from, struct report *out)
 {
-	for (size_t i = from; i < n; i++)
-		if (promises(&log[i]) && read_at(log, n, from, i, out)) {
-			if (out->class == CLASS_BUG)
-				join_fault(log, n, out);
-			return 1;
-		}
+	struct outlook ahead[2] = {0};
+
+	for (size_t i = from; i < n; i++) {
+		size_t reach = reach_of(log, n, i, ahead);
+
+		if (!reach || !read_at(log, n, from, i, reach, out))
+			continue;
+		if (out->class == CLASS_BUG)
+			join_fault(log, n, out);
+		return 1;
+	}
 	return 0;
 }

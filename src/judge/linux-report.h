@@ -45,6 +45,8 @@ extern const struct kind linux_lock_kinds[];
 extern const struct kind linux_stall_kinds[];
 extern const struct kind linux_warn_kinds[];
 
+/* Adds the frames of all the stacks in it. */
+void linux_frames(const struct reading *r, const struct kind *k);
 /* Sets what the report is called; the title becomes its. */
 void report_title(struct report *r, char *title);
 /* Makes it one that the kernel did not survive, or whoever was at it. */

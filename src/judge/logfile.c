@@ -258,12 +258,19 @@ static struct text strip(const char *line)
 
 /* ---- boots ---- */
 
-static bool is_boot(enum target_os os, const char *text)
+#define BSD_BOOT "---<<BOOT>>---"
+
+/* Whether a boot begins with this line, which is to be added to `r`. */
+static bool is_boot(const struct run *r, const char *text)
 {
 	if (!strncmp(text, "-- Boot ", 8) || !strcmp(text, "-- Reboot --"))
 		return true;
-	return os == TARGET_FREEBSD ? !strcmp(text, "---<<BOOT>>---")
-				    : !strncmp(text, "Linux version ", 14);
+	if (r->os != TARGET_FREEBSD)
+		return !strncmp(text, "Linux version ", 14);
+	/* Releases up to 11 do not have the mark, before which others may not be saved. */
+	return !strcmp(text, BSD_BOOT) ||
+		(!strncmp(text, "Copyright (c) ", 14) && strstr(text, " The FreeBSD Project") &&
+			strcmp(r->log[r->nlog - 1].text, BSD_BOOT));
 }
 
 static struct run *add_boot(struct logfile *l, enum target_os os)
@@ -304,7 +311,7 @@ void logfile_read(const char *bytes, size_t len, enum target_os os, struct logfi
 				.text = record_text(t.at, strlen(t.at))};
 		}
 		new.origin = kmsg_origin(new.text);
-		if (is_boot(os, new.text) && boot->nlog)
+		if (boot->nlog && is_boot(boot, new.text))
 			boot = add_boot(out, os);
 		*ARRAY_ADD(boot->log, boot->nlog) = new;
 		records++;
@@ -322,7 +329,10 @@ void logfile_free(struct logfile *l)
 enum target_os logfile_os(const char *bytes, size_t len)
 {
 	static const char *const freebsd[] = {"KDB: ", "Fatal trap ", "FreeBSD",
-		"cpuid = ", "lock order reversal", "db_trace_self", "Fatal double fault"};
+		"cpuid = ", "lock order reversal", "db_trace_self", "Fatal double fault",
+		" with the following locks held:", " with the following non-sleepable locks held:",
+		"acquiring duplicate lock of same type: ", " leaked memory on destroy (",
+		"Freed UMA keg ("};
 	static const char *const others[] = {"Linux version",
 		"Call Trace:", "Hardware name: ", "[ cut here ]", "Kernel panic - not syncing",
 		"Modules linked in:", "RIP: 0010:"};

@@ -6,7 +6,9 @@
 #include "judge/logfile.h"
 #include "judge/report.h"
 
+#include <dirent.h>
 #include <stdio.h>
+#include <time.h>
 
 /* A real log without what stands on top of it. Caller frees. */
 static char *fixture(const char *name)
@@ -192,6 +194,160 @@ static void an_empty_log_has_one_boot_and_nothing_in_it(void **state)
 	logfile_free(&log);
 }
 
+/* ---- all real logs in all forms ---- */
+
+/* Each line of a log with something before and behind it, with its time ("[    1.000000] ") or without. Caller
+ * frees. */
+static char *line_by_line(
+	const char *log, enum target_os os, const char *before, bool time, const char *end)
+{
+	struct buf out = {0};
+
+	while (*log) {
+		size_t len = strcspn(log, "\n");
+		const char *text = os == TARGET_LINUX && !time ? strstr(log, "] ") + 2 : log;
+
+		buf_addf(&out, "%s%.*s%s\n", before, (int)(log + len - text), text, end);
+		log += len + (log[len] == '\n');
+	}
+	return buf_take(&out);
+}
+
+static void check_forms(const char *name, enum target_os os)
+{
+	static const struct {
+		const char *before;
+		bool time;
+		const char *end;
+	} forms[] = {
+		{"", true, "\r"},
+		{"\033[0;33m", true, "\033[0m\033[K\r"},
+		{"Nov 24 08:00:00 host kernel: ", true, ""},
+		{"Nov 24 08:00:00 host kernel: ", false, ""},
+		{"2026-11-24T08:00:00.123456+01:00 host kernel: ", true, ""},
+		{"2026-11-24T08:00:00.1234567Z ", true, "\r"},
+		{"<6>", true, ""},
+		{"[Tue Nov 24 08:00:00 2026] ", false, ""},
+		{"", false, ""},
+	};
+	AUTO_FREE char *log = fixture(name);
+	AUTO_FREE char *wanted = judge(log, strlen(log), os);
+
+	assert_int_equal(logfile_os(log, strlen(log)), os);
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		AUTO_FREE char *text =
+			line_by_line(log, os, forms[i].before, forms[i].time, forms[i].end);
+		AUTO_FREE char *got = judge(text, strlen(text), os);
+
+		if (strcmp(got, wanted))
+			fail_msg("%s in form %zu:\nwanted\n%sgot\n%s", name, i, wanted, got);
+		assert_int_equal(logfile_os(text, strlen(text)), os);
+	}
+}
+
+static void check_all(const char *system, enum target_os os, int least)
+{
+	AUTO_FREE char *path = xasprintf(FIXTURES "/%s", system);
+	DIR *dir = opendir(path);
+	struct dirent *e;
+	int n = 0;
+
+	assert_non_null(dir);
+	while ((e = readdir(dir))) {
+		AUTO_FREE char *name = xasprintf("%s/%s", system, e->d_name);
+
+		if (!strstr(e->d_name, ".log"))
+			continue;
+		check_forms(name, os);
+		n++;
+	}
+	closedir(dir);
+	assert_true(n >= least);
+}
+
+static void every_real_log_of_linux_tells_the_same_in_every_form(void **state)
+{
+	(void)state;
+	check_all("linux", TARGET_LINUX, 60);
+}
+
+static void every_real_log_of_freebsd_tells_the_same_in_every_form(void **state)
+{
+	(void)state;
+	check_all("freebsd", TARGET_FREEBSD, 40);
+}
+
+/* ---- */
+
+static void a_panic_of_freebsd_does_not_swallow_the_boots_after_it(void **state)
+{
+	static const char copyright[] = "Copyright (c) 1992-2023 The FreeBSD Project.\n";
+	static const char marked[] = "---<<BOOT>>---\n";
+	AUTO_FREE char *first = fixture("freebsd/null-init-generic.log");
+	AUTO_FREE char *second = fixture("freebsd/divide-generic.log");
+	AUTO_FREE char *one = judge(first, strlen(first), TARGET_FREEBSD);
+	AUTO_FREE char *two = judge(second, strlen(second), TARGET_FREEBSD);
+	AUTO_FREE char *both = xasprintf("%s%s", one, two);
+
+	(void)state;
+	assert_true(*one && *two);
+	for (int i = 0; i < 3; i++) {
+		AUTO_FREE char *text = xasprintf("%s%s%s%s%s", i > 1 ? copyright : "", first,
+			i ? marked : "", i != 1 ? copyright : "", second);
+		AUTO_FREE char *got = judge(text, strlen(text), TARGET_FREEBSD);
+		struct logfile log;
+
+		assert_string_equal(got, both);
+		/* The mark and the copyright are one boot's. */
+		logfile_read(text, strlen(text), TARGET_FREEBSD, &log);
+		assert_int_equal(log.n, 2);
+		logfile_free(&log);
+	}
+}
+
+/* A kernel's words, printed by anybody in great numbers, must not cost more than as many others. */
+static void a_flood_of_lines_that_begin_like_a_report_is_read_once(void **state)
+{
+	static const struct {
+		const char *line;
+		enum target_os os;
+	} floods[] = {
+		{"BUG: unable to handle page fault for address: 00\n", TARGET_LINUX},
+		{"WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2\n", TARGET_LINUX},
+		{"panic: nothing\n", TARGET_FREEBSD},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof floods / sizeof *floods; i++) {
+		AUTO_BUF struct buf text = {0};
+		AUTO_FREE char *got = NULL;
+		clock_t begun = clock();
+
+		for (int k = 0; k < 100000; k++)
+			buf_adds(&text, floods[i].line);
+		got = judge(text.data, text.len, floods[i].os);
+		assert_string_equal(got, "");
+		assert_true((clock() - begun) / CLOCKS_PER_SEC < 10);
+	}
+}
+
+/* The same with a real one at the end: the flood does not hide it. */
+static void a_report_behind_such_a_flood_is_found(void **state)
+{
+	AUTO_FREE char *log = fixture("linux/null-struct-member-bookworm.log");
+	AUTO_BUF struct buf text = {0};
+	AUTO_FREE char *got = NULL;
+
+	(void)state;
+	for (int k = 0; k < 1000; k++)
+		buf_adds(&text, "BUG: unable to handle page fault for address: 00\n");
+	for (int k = 0; k < 600; k++)
+		buf_adds(&text, "and now something else\n");
+	buf_adds(&text, log);
+	got = judge(text.data, text.len, TARGET_LINUX);
+	assert_string_equal(got, MEMBER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +358,11 @@ int main(void)
 		cmocka_unit_test(what_is_told_again_is_one_finding),
 		cmocka_unit_test(what_the_kernel_stumbles_over_later_is_a_note),
 		cmocka_unit_test(the_words_tell_whose_log_it_is),
+		cmocka_unit_test(every_real_log_of_linux_tells_the_same_in_every_form),
+		cmocka_unit_test(every_real_log_of_freebsd_tells_the_same_in_every_form),
+		cmocka_unit_test(a_panic_of_freebsd_does_not_swallow_the_boots_after_it),
+		cmocka_unit_test(a_flood_of_lines_that_begin_like_a_report_is_read_once),
+		cmocka_unit_test(a_report_behind_such_a_flood_is_found),
 		cmocka_unit_test(an_empty_log_has_one_boot_and_nothing_in_it),
 	};
 
