@@ -453,7 +453,8 @@ int plan_make(struct plan *p, const struct plan_request *q, const struct targets
 	*p = (struct plan){.given = shelf_new()};
 	if (status == EXIT_PASSED && !q->npaths)
 		status = cli_fail(EXIT_USAGE,
-			"run what? Give a module's directory or a .ko file; see kmodlab run --help");
+			"%s what? Give a module's directory or a .ko file; see kmodlab %s --help",
+			q->command, q->command);
 	for (size_t i = 0; i < q->npaths && status == EXIT_PASSED; i++)
 		status = add_path(p, q->paths[i]);
 	if (status != EXIT_PASSED)

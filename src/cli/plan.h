@@ -19,6 +19,7 @@ struct plan_request {
 	const struct strv *targets; /* as typed; none: the oldest for each system */
 	char *const *params;	    /* NULL-terminated, or NULL */
 	bool require;		    /* a system without a target is an error */
+	const char *command;	    /* "run", for what is said when something is missing */
 	bool expect; /* a module that does not say what is to be found of it is an error */
 };
 

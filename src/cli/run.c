@@ -321,6 +321,7 @@ int run_main(int argc, char **argv)
 				.targets = &q.targets,
 				.params = q.trial.params,
 				.require = q.require,
+				.command = "run",
 				.expect = q.expect},
 			&all);
 	if (status == EXIT_PASSED)

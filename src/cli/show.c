@@ -234,6 +234,11 @@ struct show *show_new(enum show_kind kind, const struct plan *plan, bool console
 	return s;
 }
 
+void show_stack(struct show *s, bool each)
+{
+	s->term.stack = each;
+}
+
 void show_free(struct show *s)
 {
 	table_free(s->table);

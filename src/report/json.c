@@ -99,11 +99,38 @@ static struct json_object *finding_json(const struct finding *f)
 	return o;
 }
 
+static struct json_object *stack_json(const struct stack_use *s)
+{
+	struct json_object *o = json_object_new_object(), *frames = json_object_new_array();
+
+	put_int(o, "size", (int64_t)s->size);
+	put_int(o, "deepest", (int64_t)s->deepest);
+	put(o, "chain", s->chain);
+	json_object_object_add(o, "at_least", json_object_new_boolean(s->unknown));
+	for (size_t i = 0; i < s->nframes; i++) {
+		const struct stack_frame *f = &s->frames[i];
+		struct json_object *one = json_object_new_object();
+
+		put(one, "function", f->function);
+		put(one, "file", f->file);
+		json_object_object_add(
+			one, "line", f->line ? json_object_new_int64(f->line) : NULL);
+		put_int(one, "bytes", (int64_t)f->bytes);
+		put_int(one, "deepest", (int64_t)f->deepest);
+		json_object_object_add(one, "dynamic", json_object_new_boolean(f->dynamic));
+		json_object_object_add(one, "recursive", json_object_new_boolean(f->recursive));
+		json_object_object_add(one, "indirect", json_object_new_boolean(f->indirect));
+		json_object_array_add(frames, one);
+	}
+	json_object_object_add(o, "frames", frames);
+	return o;
+}
+
 static struct json_object *trial_json(const struct trial *t)
 {
 	struct json_object *o = json_object_new_object();
 	struct json_object *steps = json_object_new_array(), *log = json_object_new_array(),
-			   *findings = json_object_new_array();
+			   *findings = json_object_new_array(), *stacks = json_object_new_array();
 
 	put(o, "module", t->name);
 	put(o, "source", t->source);
@@ -140,6 +167,10 @@ static struct json_object *trial_json(const struct trial *t)
 	for (size_t i = 0; i < t->findings.n; i++)
 		json_object_array_add(findings, finding_json(&t->findings.items[i]));
 	json_object_object_add(o, "findings", findings);
+	for (size_t i = 0; i < t->nstacks; i++)
+		if (t->stacks[i].size)
+			json_object_array_add(stacks, stack_json(&t->stacks[i]));
+	json_object_object_add(o, "stacks", stacks);
 	put(o, "console", t->run.console);
 	return o;
 }

@@ -282,6 +282,25 @@ void terminal_finding(struct terminal *term, const struct finding *f)
 		fprintf(term->out, "    → %s\n", f->advice);
 }
 
+/* A line for each function: its own bytes, with what it calls, its name, what is not known. */
+static void show_frames(struct terminal *term, const struct stack_use *s)
+{
+	if (s->nframes)
+		fputs("        bytes  with callees\n", term->out);
+	for (size_t i = 0; i < s->nframes; i++) {
+		const struct stack_frame *f = &s->frames[i];
+
+		fprintf(term->out, "    %9llu  %12llu  %s", (unsigned long long)f->bytes,
+			(unsigned long long)f->deepest, f->function);
+		if (f->file)
+			fprintf(term->out, " (%s:%u)", short_file(term, f->file), f->line);
+		fprintf(term->out, "%s%s%s\n",
+			f->dynamic ? ", and what alloca() or an array takes" : "",
+			f->recursive ? ", recursive" : "",
+			f->indirect ? ", calls through pointers" : "");
+	}
+}
+
 void terminal_finish(struct terminal *term, const struct trial *t)
 {
 	AUTO_FREE char *verdict = NULL;
@@ -305,6 +324,8 @@ void terminal_finish(struct terminal *term, const struct trial *t)
 
 		terminal_paint(term, DIM, note);
 	}
+	for (size_t i = 0; term->stack && i < t->nstacks; i++)
+		show_frames(term, &t->stacks[i]);
 	if (t->note) {
 		AUTO_FREE char *note = xasprintf("  note: %s\n", t->note);
 

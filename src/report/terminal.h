@@ -19,6 +19,7 @@ struct terminal {
 	FILE *out;
 	bool colour;	/* escape sequences for colour */
 	bool live;	/* a line that says what is going on, overwritten by its outcome */
+	bool stack;	/* show how much stack each function takes */
 	bool console;	/* show the console of every machine, not only of those that died */
 	size_t excerpt; /* more lines of an excerpt than this are shown by its beginning and end */
 	char cwd[4096];

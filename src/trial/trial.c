@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/path.h"
+#include "check/check.h"
 #include "check/order.h"
 #include "judge/judge.h"
 #include "trial/expect.h"
@@ -223,13 +224,49 @@ static int order_modules(struct trial *t, struct error *err)
 	return r;
 }
 
+/* What they tell without being run. */
+static void check_modules(struct trial *t, const struct trial_options *o)
+{
+	t->nstacks = t->modules.n;
+	t->stacks = xcalloc(t->nstacks, sizeof *t->stacks);
+	for (size_t i = 0; i < t->modules.n; i++)
+		check_module(
+			&(struct check_request){
+				.path = t->modules.items[i].path,
+				.bytes = t->modules.items[i].bytes,
+				.len = t->modules.items[i].len,
+				.ko = &t->kos[i],
+				.target = o->target,
+				.beside = t->kos,
+				.nbeside = t->modules.n,
+				.given = o->given,
+				.debug = t->modules.items[i].debug,
+				.limits = o->limits,
+				.thorough = o->check_only,
+			},
+			&t->stacks[i], &t->findings);
+}
+
+/* How much stack the modules take, in words. Caller frees. */
+static char *stack_words(const struct trial *t)
+{
+	const struct stack_use *most = NULL;
+
+	for (size_t i = 0; i < t->nstacks; i++)
+		if (t->stacks[i].size && (!most || t->stacks[i].deepest > most->deepest))
+			most = &t->stacks[i];
+	if (!most || !most->chain)
+		return xstrdup("");
+	return xasprintf("stack %s%llu of %llu bytes: %s", most->unknown ? "at least " : "",
+		(unsigned long long)most->deepest, (unsigned long long)most->size, most->chain);
+}
+
 /* Reads the modules and refuses what no such kernel would take. 0: go on; 1: refused; -errno. */
 static int check_stage(struct trial *t, const struct trial_options *o, struct error *err)
 {
 	int64_t began = clock_us();
 	bool refused = false;
 	struct error cycle;
-	int r;
 
 	t->kos = xcalloc(t->modules.n, sizeof *t->kos);
 	for (size_t i = 0; i < t->modules.n; i++) {
@@ -250,8 +287,12 @@ static int check_stage(struct trial *t, const struct trial_options *o, struct er
 		step(t, o, STAGE_CHECK, false, clock_us() - began, xstrdup(""), 0);
 		return 1;
 	}
-	r = load_supporting(t, err);
-	return r;
+	check_modules(t, o);
+	if (!o->check_only)
+		return load_supporting(t, err);
+	step(t, o, STAGE_CHECK, findings_worst(&t->findings) == CLASS_PASS, clock_us() - began,
+		stack_words(t), 0);
+	return 1;
 }
 
 /* Forgets what was noted since there were `nsteps` steps, for another machine. */
@@ -334,10 +375,10 @@ static int run_stages(struct trial *t, const struct trial_options *o, struct err
 	bool from_source = path_is_dir(t->source);
 	int r;
 
-	if (!from_source)
+	if (!from_source && !o->check_only)
 		load_prepare(o);
 	r = from_source ? build_stage(t, o, err) : take_file(t, err);
-	if (from_source && !r)
+	if (from_source && !r && !o->check_only)
 		load_prepare(o);
 
 	if (!r && !t->modules.n) {
@@ -443,6 +484,9 @@ void trial_free(struct trial *t)
 {
 	trial_strip(t);
 	findings_free(&t->findings);
+	for (size_t i = 0; i < t->nstacks; i++)
+		stack_use_free(&t->stacks[i]);
+	free(t->stacks);
 	free(t->machine_release);
 	free(t->note);
 	free(t->retried);

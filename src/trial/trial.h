@@ -11,6 +11,7 @@
 #include "build/build.h"
 #include "build/testprog.h"
 #include "check/shelf.h"
+#include "check/stack.h"
 #include "judge/run.h"
 #include "machine/accel.h"
 #include "target/target.h"
@@ -43,6 +44,10 @@ struct trial {
 	 * hold is dropped: their names and paths are left. */
 	struct module_files modules;
 	struct ko *kos; /* one for each; NULL when it is over */
+	struct stack_use
+		*stacks; /* of the trial's own, by their order before any was put in front; kept to
+				     the end */
+	size_t nstacks;
 	size_t nsupporting;
 	unsigned cycle; /* of many, the one that it is at */
 	bool loaded;	/* in the machine: what appears is there with the module */
@@ -104,8 +109,10 @@ struct trial_options {
 	enum exercise exercise;
 	uint64_t seed; /* for EXERCISE_AUTO */
 	int exercise_timeout_ms;
-	unsigned cycles;	    /* how often to load and unload; 0 is once */
-	bool strict;		    /* a warning fails the trial */
+	unsigned cycles; /* how often to load and unload; 0 is once */
+	bool strict;	 /* a warning fails the trial */
+	bool check_only; /* end when it was built and checked: no machine; and check all that can be */
+	struct stack_limits limits;
 	const struct strv *silence; /* rules whose findings do not count; may be NULL */
 	const struct strv
 		*typed; /* the options that the user gave, which no file overrules; may be NULL */

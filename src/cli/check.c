@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* kmodlab check: trials that end when the module was built and looked at, without a machine. */
+#include "cli/cli.h"
+
+#include "cli/plan.h"
+#include "cli/show.h"
+#include "trial/many.h"
+
+#include <getopt.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+	"usage: kmodlab check [OPTION...] DIR|FILE.ko...\n\n"
+	"Says what a finished module (FILE.ko, also .ko.xz, .ko.zst, .ko.gz) tells without being run:\n"
+	"whether the target's kernel would load it, how much stack it takes, where it uses floating\n"
+	"point, and what else its authors will want to know. The module in DIR is built first. A\n"
+	"directory without sources stands for all the .ko files below it.\n\n"
+	"  -t, --target NAME      the kernel to check against, or a pattern: 'debian:*', all; may be\n"
+	"                         repeated (default: the one that was added first for each\n"
+	"                         system; see kmodlab target list)\n"
+	"  -j, --jobs N           modules at a time (default: as many as there are processors)\n"
+	"  -v, --verbose          tell each module's story, also when there are many\n"
+	"      --stack            show how much each function takes\n"
+	"      --max-frame BYTES  what one function may take of the stack (default 2048)\n"
+	"      --max-stack BYTES  what a module's functions may take together, calling one another\n"
+	"                         (default: half of the target's stack, which is 16384)\n"
+	"      --json             report for programs, on standard output\n"
+	"      --strict           a warning fails the check too\n"
+	"      --silence RULE     findings of this rule do not count; RULE,RULE for several, may be\n"
+	"                         repeated (see kmodlab explain)\n"
+	"      --require          a system without a target is an error (otherwise it is skipped)\n"
+	"      --build-timeout S  seconds that a build may take (default 600)\n"
+	"      --help             this\n\n"
+	"Exit status: 0 all passed, 1 something was found, 2 wrong usage, 3 infrastructure error.\n";
+
+enum {
+	OPT_STACK = 256,
+	OPT_MAX_FRAME,
+	OPT_MAX_STACK,
+	OPT_JSON,
+	OPT_STRICT,
+	OPT_SILENCE,
+	OPT_REQUIRE,
+	OPT_BUILD_TIMEOUT,
+	OPT_HELP
+};
+
+static const struct option options[] = {
+	{"target", required_argument, NULL, 't'},
+	{"jobs", required_argument, NULL, 'j'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"stack", no_argument, NULL, OPT_STACK},
+	{"max-frame", required_argument, NULL, OPT_MAX_FRAME},
+	{"max-stack", required_argument, NULL, OPT_MAX_STACK},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"strict", no_argument, NULL, OPT_STRICT},
+	{"silence", required_argument, NULL, OPT_SILENCE},
+	{"require", no_argument, NULL, OPT_REQUIRE},
+	{"build-timeout", required_argument, NULL, OPT_BUILD_TIMEOUT},
+	{"help", no_argument, NULL, OPT_HELP},
+	{NULL, 0, NULL, 0},
+};
+
+struct request {
+	struct trial_options trial;
+	struct strv targets, silence;
+	unsigned jobs;
+	bool json, require, verbose, stack;
+	char **paths;
+	size_t npaths;
+};
+
+/* Takes the options; EXIT_PASSED to go on, -1 when help was shown, else an exit status. */
+static int take_options(int argc, char **argv, struct request *q)
+{
+	bool ok = true;
+	long n = 0;
+	int c;
+
+	while (ok && (c = getopt_long(argc, argv, "t:j:vh", options, NULL)) != -1) {
+		switch (c) {
+		case 't':
+			strv_add(&q->targets, optarg);
+			break;
+		case 'j':
+			ok = cli_number(optarg, 1, 1024, &n);
+			q->jobs = (unsigned)n;
+			break;
+		case 'v':
+			q->verbose = true;
+			break;
+		case OPT_STACK:
+			q->stack = true;
+			break;
+		case OPT_MAX_FRAME:
+			ok = cli_number(optarg, 1, 1 << 20, &n);
+			q->trial.limits.frame = (uint64_t)n;
+			break;
+		case OPT_MAX_STACK:
+			ok = cli_number(optarg, 1, 1 << 20, &n);
+			q->trial.limits.chain = (uint64_t)n;
+			break;
+		case OPT_JSON:
+			q->json = true;
+			break;
+		case OPT_STRICT:
+			q->trial.strict = true;
+			break;
+		case OPT_SILENCE:
+			if (cli_rules(optarg, &q->silence))
+				return EXIT_USAGE;
+			break;
+		case OPT_REQUIRE:
+			q->require = true;
+			break;
+		case OPT_BUILD_TIMEOUT:
+			ok = cli_number(optarg, 1, 86400, &n);
+			q->trial.build_timeout_ms = (int)n * 1000;
+			break;
+		case 'h':
+		case OPT_HELP:
+			fputs(help, stdout);
+			return -1;
+		default:
+			fputs("kmodlab: see kmodlab check --help\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (!ok)
+		return cli_fail(EXIT_USAGE,
+			"'%s' is not a value for that option; see kmodlab check --help", optarg);
+	return EXIT_PASSED;
+}
+
+static unsigned processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof set, &set) ? 1 : (unsigned)CPU_COUNT(&set);
+}
+
+static char *why_skipped(enum target_os os)
+{
+	return xasprintf("there is no %s target; add one with: %s", target_os_name(os),
+		plan_add_command(os));
+}
+
+static int check_all(const struct request *q, const struct plan *p)
+{
+	AUTO_FREE struct many_item *items = xcalloc(p->n, sizeof *items);
+	AUTO_FREE char *no_linux = why_skipped(TARGET_LINUX);
+	AUTO_FREE char *no_freebsd = why_skipped(TARGET_FREEBSD);
+	struct many_options o = {.trial = q->trial, .jobs = q->jobs, .items = items, .n = p->n};
+	/* One module on several targets is a row for each; many modules are a table. */
+	enum show_kind kind = q->json		  ? SHOW_JSON
+		: q->verbose || !plan_is_table(p) ? SHOW_STORIES
+		: p->nrows == 1			  ? SHOW_ROWS
+						  : SHOW_TABLE;
+	struct show *show = show_new(kind, p, false, false);
+	struct error err;
+	int status, r;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct planned *planned = &p->items[i];
+		const struct plan_column *c = &p->columns[planned->column];
+
+		items[i] = (struct many_item){.path = p->rows[planned->row].path,
+			.target = c->target,
+			.os = c->os,
+			.why = c->os == TARGET_FREEBSD ? no_freebsd : no_linux};
+	}
+	o.trial.given = p->given;
+	if (q->silence.n)
+		o.trial.silence = &q->silence;
+	show_stack(show, q->stack);
+	show_attach(show, &o);
+	r = many_run(&o, &err);
+	status = show_end(show);
+	show_free(show);
+	return r ? cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text) : status;
+}
+
+int check_main(int argc, char **argv)
+{
+	struct request q = {
+		.trial = {.build_timeout_ms = 600000, .check_only = true}, .jobs = processors()};
+	struct targets all = {0};
+	struct plan plan = {0};
+	struct error err;
+	int status = take_options(argc, argv, &q);
+
+	if (status == EXIT_PASSED) {
+		q.paths = argv + optind;
+		q.npaths = (size_t)(argc - optind);
+	}
+	if (status == EXIT_PASSED && targets_load(&all, &err))
+		status = cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text);
+	if (status == EXIT_PASSED)
+		status = plan_make(&plan,
+			&(struct plan_request){.paths = q.paths,
+				.npaths = q.npaths,
+				.targets = &q.targets,
+				.command = "check",
+				.require = q.require},
+			&all);
+	if (status == EXIT_PASSED)
+		status = check_all(&q, &plan);
+	plan_free(&plan);
+	targets_free(&all);
+	strv_free(&q.targets);
+	strv_free(&q.silence);
+	return status < 0 ? EXIT_PASSED : status;
+}
