@@ -4,11 +4,13 @@
 #include "base/buf.h"
 #include "base/path.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #define CONFIG_MAX ((size_t)16 << 20)
-#define NAMES_MAX  ((size_t)256 << 20)
 
 /* Never freed: targets are few. */
 struct known {
@@ -42,16 +44,19 @@ static void read_config(const struct target *t, struct kernel_facts *k)
 	k->kasan = is_set(&config, "CONFIG_KASAN");
 }
 
+/* Mapped, since of megabytes only a few lines are looked at. */
 static void read_names(const struct target *t, struct kernel_facts *k)
 {
-	struct buf names = {0};
+	AUTO_CLOSE int fd = t->symbols ? open(t->symbols, O_RDONLY | O_CLOEXEC) : -1;
+	struct stat st;
+	void *names;
 
-	if (!t->symbols || path_read(t->symbols, NAMES_MAX, &names) || !names.len) {
-		buf_free(&names);
+	if (fd < 0 || fstat(fd, &st) || st.st_size <= 0)
 		return;
-	}
-	k->names.len = names.len;
-	k->names.p = buf_take(&names);
+	names = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (names == MAP_FAILED)
+		return;
+	k->names = (struct text){names, (size_t)st.st_size};
 }
 
 const struct kernel_facts *kernel_facts(const struct target *t)
