@@ -242,9 +242,11 @@ static void answer_read(uint32_t serial, const char *file)
 	send_done(serial, n < 0 ? (int32_t)-n : 0, 0, 0);
 }
 
-static void answer_place(uint32_t serial, const char *file, const uint8_t *bytes, size_t len)
+static void answer_place(uint32_t serial, const char *file, const uint8_t *bytes, size_t len,
+	const uint8_t *at, const uint8_t *end)
 {
 	int fd = os_open_append(file);
+	const char *name;
 	long n = fd;
 
 	while (fd >= 0 && len && (n = os_write(fd, bytes, len)) > 0) {
@@ -253,6 +255,8 @@ static void answer_place(uint32_t serial, const char *file, const uint8_t *bytes
 	}
 	if (fd >= 0)
 		os_close(fd);
+	while (n >= 0 && at < end && (name = agent_string(&at, end)))
+		n = os_link(file, name);
 	send_done(serial, n < 0 ? (int32_t)-n : 0, 0, 0);
 }
 
@@ -416,7 +420,7 @@ static void answer(const struct proto_header *h, const uint8_t *at)
 		file = agent_string(&at, end);
 		if (bytes && file) {
 			lock();
-			answer_place(h->serial, file, bytes, part.length);
+			answer_place(h->serial, file, bytes, part.length, at, end);
 			unlock();
 			return;
 		}

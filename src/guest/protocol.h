@@ -42,7 +42,8 @@ enum proto_type {
 	PROTO_LOAD = 1, /* struct proto_load, then strings: file, parameters. DONE after init. */
 	PROTO_UNLOAD,	/* string: module name. DONE after exit returned. */
 	PROTO_READ,	/* string: file in the machine. DATA messages, then DONE. */
-	PROTO_PLACE, /* struct proto_load, then a string: appends that part of the area to the file. */
+	PROTO_PLACE, /* struct proto_load, then strings: appends that part of the area to the file that the first
+			names, and gives it the others as names too. */
 	PROTO_SYNC,	/* Nothing but the log up to now, then DONE. */
 	PROTO_PARK,	/* DONE, then `parked` is set, and the agent only looks at its ring. */
 	PROTO_BASELINE, /* What there is in the kernel now is not the module's. DONE. */

@@ -10,7 +10,8 @@
 
 #define ROUNDS	  300 /* things that each process of an automatic exercise does */
 #define FILES_MAX 64
-#define SHELL	  "/tmp/busybox"
+#define BUSYBOX	  "/tmp/busybox"
+#define RESCUE	  "/rescue/" /* a writable place in FreeBSD's machine */
 
 /* A call that is about to be made; its index. */
 static size_t begin(struct trial *t, char *what)
@@ -45,6 +46,45 @@ static void add_word(struct buf *b, const char *word)
 	buf_add(b, word, strlen(word) + 1);
 }
 
+/* The names by which FreeBSD's shell is other programs. */
+static int name_shell(struct trial *t, const struct trial_options *o, struct machine *m, size_t at,
+	struct error *err)
+{
+	const struct strv *names = &t->tests.shell_names;
+	AUTO_BUF struct buf body = {0};
+	struct proto_load none = {0};
+	struct proto_done done;
+
+	buf_add(&body, &none, sizeof none);
+	add_word(&body, RESCUE "sh");
+	for (size_t i = 0; i < names->n; i++) {
+		AUTO_FREE char *name = xasprintf(RESCUE "%s", names->v[i]);
+
+		if (body.len + strlen(name) + 1 > PROTO_BODY_MAX)
+			break;
+		add_word(&body, name);
+	}
+	return load_ask(t, m, PROTO_PLACE, body.data, body.len, o->call_timeout_ms, at, &done, err);
+}
+
+/* The shell, and the words of a call to it into `body`. */
+static int place_shell(struct trial *t, const struct trial_options *o, struct machine *m, size_t at,
+	struct buf *body, struct error *err)
+{
+	bool freebsd = machine_os(o->target) == PROTO_FREEBSD;
+	const char *name = freebsd ? RESCUE "sh" : BUSYBOX;
+	int r = 0;
+
+	add_word(body, name);
+	if (!freebsd)
+		add_word(body, "sh");
+	/* What a cycle before has laid down is still there, and more would be appended to it. */
+	if (t->cycle)
+		return 0;
+	r = load_place(t, m, t->tests.shell, t->tests.shell_len, name, o->call_timeout_ms, at, err);
+	return r || !freebsd ? r : name_shell(t, o, m, at, err);
+}
+
 static int run_program(struct trial *t, const struct trial_options *o, struct machine *m,
 	const struct test_program *p, load_step_fn *step, struct error *err)
 {
@@ -55,15 +95,11 @@ static int run_program(struct trial *t, const struct trial_options *o, struct ma
 	struct proto_done done = {0};
 	int r = 0;
 
-	if (p->script)
-		r = load_place(t, m, t->tests.shell, t->tests.shell_len, SHELL, o->call_timeout_ms,
-			at, err);
-	r = r ?: load_place(t, m, p->bytes, p->len, name, o->call_timeout_ms, at, err);
 	buf_add(&body, &run, sizeof run);
-	if (p->script) {
-		add_word(&body, SHELL);
-		add_word(&body, "sh");
-	}
+	if (p->script)
+		r = place_shell(t, o, m, at, &body, err);
+	if (!r && !t->cycle)
+		r = load_place(t, m, p->bytes, p->len, name, o->call_timeout_ms, at, err);
 	add_word(&body, name);
 	if (!r)
 		r = load_ask(t, m, PROTO_RUN, body.data, body.len, o->exercise_timeout_ms, at,
