@@ -28,8 +28,7 @@
 #define BUSYBOX	    "busybox"
 
 /* Where in the sandbox things are. */
-#define OUT	"/kmodlab-test"
-#define SYSROOT "/kmodlab-base"
+#define OUT "/kmodlab-test"
 
 static bool has(const char *dir, const char *name)
 {
@@ -130,8 +129,11 @@ static void add_command(struct sandbox *s, const struct target *t)
 		AUTO_FREE char *version = version_of(t);
 		AUTO_FREE char *machine = xasprintf("--target=x86_64-unknown-freebsd%s", version);
 
-		strv_adds(&s->argv, "--ro-bind", t->root, SYSROOT, "clang", machine,
-			"--sysroot=" SYSROOT, "-fuse-ld=lld", NULL);
+		AUTO_FREE char *base = xasprintf("--sysroot=%s", t->root);
+
+		/* Under its own name, since the compiler's messages name headers. */
+		strv_adds(&s->argv, "--ro-bind", t->root, t->root, "clang", machine, base,
+			"-fuse-ld=lld", NULL);
 	} else {
 		strv_add(&s->argv, "gcc");
 	}

@@ -161,8 +161,7 @@ static int check_directory(struct search *s, char **note, struct error *err)
 		return r;
 	if (!s->manifest.len) {
 		*note = xasprintf(
-			"%s has no MANIFEST, so it could not be checked that kernel.txz and "
-			"src.txz there are whole",
+			"%s has no MANIFEST, so it could not be checked that the sets there are whole",
 			s->directory);
 		return 0;
 	}
