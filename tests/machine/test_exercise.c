@@ -4,7 +4,7 @@
  * what they say is told; --exercise=auto finds what a hostile program would find, and nothing in a module
  * that is right; and its seed repeats.
  */
-#include "lab.h"
+#include "said.h"
 
 #include "base/path.h"
 
@@ -33,32 +33,6 @@
 	    "	r = simple_write_to_buffer(text, sizeof(text), at, from, n);\n"                      \
 	    "	mutex_unlock(&lock);\n	return r;\n}\n",                                           \
 		".read = get, .write = put, .llseek = default_llseek")
-
-/* The field of the step "exercise" whose `what` is that; "" if there is none. */
-static const char *step_field(const struct outcome *o, const char *what, const char *key)
-{
-	struct json_object *trials, *steps;
-
-	json_object_object_get_ex(o->json, "trials", &trials);
-	json_object_object_get_ex(json_object_array_get_idx(trials, 0), "steps", &steps);
-	for (size_t i = 0; i < json_object_array_length(steps); i++) {
-		struct json_object *s = json_object_array_get_idx(steps, i);
-
-		if (!strcmp(lab_string(s, "stage"), "exercise") &&
-			!strcmp(lab_string(s, "what"), what))
-			return lab_string(s, key);
-	}
-	return "";
-}
-
-static void expect_said(const struct outcome *o, const char *what, const char *words)
-{
-	const char *output = step_field(o, what, "output");
-
-	if (!strstr(output, words))
-		fail_msg("%s did not say '%s' but '%s' in:\n%.6000s", what, words, output,
-			o->out.data);
-}
 
 static struct outcome with_test(const char *name, const char *text)
 {
@@ -399,91 +373,6 @@ static void many_cycles_are_told_by_the_first_and_the_last(void **state)
 	lab_free(&o);
 }
 
-/* ---- FreeBSD ---- */
-
-#define CDEV(functions, operations)                                                                \
-	"#include <sys/param.h>\n#include <sys/systm.h>\n#include <sys/kernel.h>\n"                \
-	"#include <sys/module.h>\n#include <sys/conf.h>\n#include <sys/uio.h>\n"                   \
-	"#include <sys/sysctl.h>\n"                                                                \
-	"static struct cdev *dev;\n" functions                                                     \
-	"static struct cdevsw sw = {.d_version = D_VERSION, .d_name = \"toy\", " operations "};\n" \
-	"static int\nhandler(module_t mod, int what, void *arg)\n{\n"                              \
-	"	if (what == MOD_LOAD)\n"                                                                 \
-	"		dev = make_dev(&sw, 0, UID_ROOT, GID_WHEEL, 0600, \"toy\");\n"                          \
-	"	else if (what == MOD_UNLOAD)\n		destroy_dev(dev);\n"                                     \
-	"	else\n		return (EOPNOTSUPP);\n	return (0);\n}\n"                                         \
-	"static moduledata_t data = { \"toy\", handler, NULL };\n"                                 \
-	"DECLARE_MODULE(toy, data, SI_SUB_DRIVERS, SI_ORDER_MIDDLE);\nMODULE_VERSION(toy, 1);\n"
-
-/* With a test.c beside it if there is text for one. */
-static struct outcome on_freebsd(const char *source, const char *test)
-{
-	const char *target = getenv("KMODLAB_FREEBSD");
-	AUTO_FREE char *dir = NULL;
-
-	if (!target || !*target)
-		skip();
-	dir = lab_module("toy", source);
-	lab_write(dir, "Makefile", "KMOD=\ttoy\nSRCS=\ttoy.c\n\n.include <bsd.kmod.mk>\n");
-	if (test)
-		lab_write(dir, "test.c", "%s", test);
-	return lab_run("run", "--json", "--exercise", "auto", "--seed", "7", "--exercise-timeout",
-		"6", "-t", target, dir, NULL);
-}
-
-static void freebsd_files_and_sysctls_that_are_right_pass(void **state)
-{
-	struct outcome o = on_freebsd(
-		CDEV("static int value;\n"
-		     "SYSCTL_INT(_hw, OID_AUTO, toy, CTLFLAG_RW, &value, 0, \"a number\");\n"
-		     "static int\nget(struct cdev *d, struct uio *u, int flags)\n"
-		     "{\n	char text[] = \"toy\\n\";\n"
-		     "	if (u->uio_offset < 0 || u->uio_offset >= 4)\n		return (0);\n"
-		     "	return (uiomove(text + u->uio_offset, MIN(u->uio_resid, 4 - u->uio_offset), u));\n"
-		     "}\n",
-			".d_read = get"),
-		"int main(void) { return 0; }\n");
-
-	(void)state;
-	lab_expect(&o, 0, "pass");
-	expect_said(&o, "auto, seed 7", "2 files, ");
-	/* There is no C library for the machine in the sets: that is said, and not a failure. */
-	lab_expect_finding(&o, "test-skipped", "test.c was not run");
-	lab_free(&o);
-}
-
-static void freebsd_auto_finds_a_null_pointer_behind_an_ioctl(void **state)
-{
-	struct outcome o = on_freebsd(
-		CDEV("static int *volatile nobody;\n"
-		     "static int\ncontrol(struct cdev *d, u_long c, caddr_t data, int flags, "
-		     "struct thread *td)\n{\n	return (*nobody);\n}\n",
-			".d_ioctl = control"),
-		NULL);
-
-	(void)state;
-	lab_expect(&o, 1, "crash");
-	lab_expect_finding(&o, "null-dereference", "toy was exercised (auto, seed 7)");
-	lab_free(&o);
-}
-
-static void freebsd_auto_finds_a_null_pointer_behind_a_sysctl(void **state)
-{
-	struct outcome o = on_freebsd(
-		CDEV("static int *volatile nobody;\n"
-		     "static int\nshow(SYSCTL_HANDLER_ARGS)\n{\n	int v = *nobody;\n"
-		     "	return (sysctl_handle_int(oidp, &v, 0, req));\n}\n"
-		     "SYSCTL_PROC(_hw, OID_AUTO, toy, CTLTYPE_INT | CTLFLAG_RW | CTLFLAG_MPSAFE, NULL, 0, "
-		     "show, \"I\", \"a number\");\n",
-			".d_flags = 0"),
-		NULL);
-
-	(void)state;
-	lab_expect(&o, 1, "crash");
-	lab_expect_finding(&o, "null-dereference", "toy was exercised (auto, seed 7)");
-	lab_free(&o);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -504,9 +393,6 @@ int main(void)
 		cmocka_unit_test(auto_uses_a_device_that_has_a_number_and_no_node),
 		cmocka_unit_test(auto_uses_what_lies_in_new_directories),
 		cmocka_unit_test(many_cycles_are_told_by_the_first_and_the_last),
-		cmocka_unit_test(freebsd_files_and_sysctls_that_are_right_pass),
-		cmocka_unit_test(freebsd_auto_finds_a_null_pointer_behind_an_ioctl),
-		cmocka_unit_test(freebsd_auto_finds_a_null_pointer_behind_a_sysctl),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
