@@ -330,11 +330,12 @@ const struct rule rules_load[] = {
 		.title = "the test beside the module could not be run on this target",
 		.meaning =
 			"test.c needs a C library and its headers, test.sh a shell. On FreeBSD both are "
-			"in the base set, which the target was made without.",
+			"in the release's base.txz, which the target was made without.",
 		.freebsd_example = "ls freebsd/test.c    # beside the module's Makefile\n",
 		.remedy =
-			"Nothing is wrong with the module. --exercise=auto uses its files without any "
-			"of that.",
+			"Nothing is wrong with the module. Put base.txz beside kernel.txz in the folder "
+			"that the finding names, remove the target and add it again; or leave it: "
+			"--exercise=auto uses the module's files without any of that.",
 	},
 	{.id = NULL},
 };

@@ -195,8 +195,8 @@ static int advise(const struct search *s, const char *site, int code, struct err
 
 	if (code == -ENETUNREACH)
 		return error_set(err, ENETUNREACH,
-			"%.600s; without a network, put kernel.txz, src.txz and MANIFEST of FreeBSD "
-			"%s-RELEASE for amd64 into %s, or name their folder with --sets",
+			"%.600s; without a network, put kernel.txz, src.txz and MANIFEST (and base.txz, for "
+			"test.c and test.sh) of FreeBSD %s-RELEASE for amd64 into %s, or name their folder with --sets",
 			first.text, s->version, s->directory);
 	if (code == -ENOENT && !strcmp(site, SITE))
 		return error_set(err, ENOENT,
