@@ -232,9 +232,38 @@ static void auto_finds_nothing_in_a_device_that_is_right(void **state)
 		struct outcome o = automatic(targets[t], RIGHT, "7");
 
 		lab_expect(&o, 0, "pass");
-		expect_said(&o, "auto, seed 7", " processes, ");
+		expect_said(&o, "auto, seed 7", " threads, ");
 		expect_said(&o, "auto, seed 7", " calls, sequence ");
 		assert_null(strstr(step_field(&o, "auto, seed 7", "output"), "0 files"));
+		lab_free(&o);
+	}
+}
+
+/* Whoever calls first is remembered; another task with the same memory is another thread of it. */
+static void auto_uses_a_file_from_threads_that_share_their_memory(void **state)
+{
+	static const char *const targets[] = {BOOKWORM, TRIXIE};
+
+	(void)state;
+	for (size_t t = 0; t < 2; t++) {
+		struct outcome o = automatic(targets[t],
+			TOY("static struct task_struct *first;\nstatic struct mm_struct *its;\n"
+			    "static unsigned int cpu;\n"
+			    "static long control(struct file *f, unsigned int c, unsigned long a)\n{\n"
+			    "	mutex_lock(&lock);\n	if (!first) {\n		first = current;\n"
+			    "		its = current->mm;\n		cpu = raw_smp_processor_id();\n"
+			    "	} else if (current->mm != its) {\n		pr_info_once(\"toy: a stranger\\n\");\n"
+			    "	} else if (current != first && raw_smp_processor_id() != cpu) {\n"
+			    "		pr_info_once(\"toy: a thread of the same\\n\");\n	}\n"
+			    "	mutex_unlock(&lock);\n	return -ENOTTY;\n}\n",
+				".unlocked_ioctl = control"),
+			"7");
+		AUTO_BUF struct buf log = {0};
+
+		lab_expect(&o, 0, "pass");
+		lab_log(&o, "module", &log);
+		assert_non_null(strstr(log.data, "toy: a thread of the same"));
+		assert_null(strstr(log.data, "toy: a stranger"));
 		lab_free(&o);
 	}
 }
@@ -258,7 +287,7 @@ static void a_seed_repeats_and_another_does_something_else(void **state)
 		struct outcome o = automatic(BOOKWORM, MAPPABLE, seeds[i]);
 		AUTO_FREE char *what = xasprintf("auto, seed %s", seeds[i]);
 		/* With the number of calls before it. */
-		const char *sequence = strstr(step_field(&o, what, "output"), "processes, ");
+		const char *sequence = strstr(step_field(&o, what, "output"), "threads, ");
 		AUTO_BUF struct buf log = {0};
 
 		lab_expect(&o, 0, "pass");
@@ -497,6 +526,7 @@ int main(void)
 		cmocka_unit_test(a_test_in_sh_has_the_usual_commands),
 		cmocka_unit_test(nothing_is_run_when_nothing_is_to_be),
 		cmocka_unit_test(auto_finds_nothing_in_a_device_that_is_right),
+		cmocka_unit_test(auto_uses_a_file_from_threads_that_share_their_memory),
 		cmocka_unit_test(a_seed_repeats_and_another_does_something_else),
 		cmocka_unit_test(what_a_cycle_before_made_is_not_used_again),
 		cmocka_unit_test(auto_finds_a_null_pointer_behind_an_ioctl),
