@@ -14,6 +14,7 @@
 #define ROUNDS	  300 /* things that each process of an automatic exercise does */
 #define FILES_MAX 64
 #define SHELL	  "/tmp/busybox"
+#define PLAIN	  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%"
 
 /* A call that is about to be made; its index. */
 static size_t begin(struct trial *t, char *what)
@@ -102,13 +103,22 @@ static size_t add_files(const struct things *appeared, struct buf *body)
 	return n;
 }
 
+/* As the shell takes it; plain where that is the same. */
+static void add_quoted(struct buf *out, const char *word)
+{
+	if (*word && strspn(word, PLAIN) == strlen(word))
+		buf_adds(out, word);
+	else
+		replay_quote(out, word);
+}
+
 /* The command that does the same once more, for whoever wants to see it again. Caller frees. */
 static char *again(const struct trial *t, const struct trial_options *o)
 {
 	struct buf out = {0};
 
 	buf_adds(&out, "kmodlab run ");
-	replay_quote(&out, o->path);
+	add_quoted(&out, o->path);
 	buf_addf(&out, " --exercise=auto --seed %llu -t %s", (unsigned long long)o->seed,
 		t->target->name);
 	if (o->cpus != 2)
@@ -117,7 +127,7 @@ static char *again(const struct trial *t, const struct trial_options *o)
 		buf_addf(&out, " --cycles %u", o->cycles);
 	for (char *const *word = o->params; word && *word; word++) {
 		buf_adds(&out, word == o->params ? " -- " : " ");
-		replay_quote(&out, *word);
+		add_quoted(&out, *word);
 	}
 	return buf_take(&out);
 }

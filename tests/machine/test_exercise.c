@@ -86,13 +86,14 @@ static void a_test_in_c_runs_while_the_module_is_there(void **state)
 		"	int fd = open(\"/dev/toy\", O_RDONLY);\n"
 		"	if (fd < 0 || read(fd, line, 4) != 4)\n		return 1;\n"
 		"	printf(\"read %s\", line);\n"
-		"	printf(\"in %s, KMODLAB=%s\\n\", getcwd(where, sizeof(where)), getenv(\"KMODLAB\"));\n"
+		"	printf(\"in %s, KMODLAB=%s of %s\\n\", getcwd(where, sizeof(where)), getenv(\"KMODLAB\"), "
+		"getenv(\"KMODLAB_MODULE\"));\n"
 		"	return 0;\n}\n");
 
 	(void)state;
 	lab_expect(&o, 0, "pass");
 	expect_said(&o, "test.c", "read toy\n");
-	expect_said(&o, "test.c", "in /tmp, KMODLAB=1\n");
+	expect_said(&o, "test.c", "in /tmp, KMODLAB=1 of toy\n");
 	lab_free(&o);
 }
 
@@ -169,15 +170,78 @@ static void a_test_that_crashes_is_told_by_its_signal(void **state)
 	lab_free(&o);
 }
 
-static void a_test_that_does_not_end_is_a_hang_while_exercised(void **state)
+/* It is no oops, and the module is in order: it is unloaded, and looked after. */
+static void a_test_that_kills_itself_is_no_crash_of_the_kernel(void **state)
 {
 	struct outcome o = with_test(
-		"test.c", "#include <unistd.h>\nint main(void) { for (;;) pause(); return 0; }\n");
+		"test.c", "#include <signal.h>\nint main(void) { raise(SIGKILL); return 0; }\n");
 
 	(void)state;
-	assert_int_equal(o.status, 1);
-	assert_string_equal(lab_field(&o, "verdict"), "hang");
-	assert_non_null(strstr(o.out.data, "test.c"));
+	lab_expect(&o, 1, "test");
+	lab_expect_finding(&o, "test-signal", "test.c of toy was killed by signal 9");
+	assert_null(lab_finding(&o, "crash"));
+	assert_non_null(strstr(o.out.data, "\"unload\""));
+	lab_free(&o);
+}
+
+static void a_test_that_an_oops_kills_is_a_crash_alone(void **state)
+{
+	AUTO_FREE char *dir = lab_module("toy",
+		TOY("static ssize_t get(struct file *f, char __user *to, size_t n, loff_t *at)\n"
+		    "{\n	BUG();\n	return 0;\n}\n",
+			".read = get"));
+	struct outcome o;
+
+	(void)state;
+	lab_write(dir, "test.c",
+		"#include <fcntl.h>\n#include <unistd.h>\n"
+		"int main(void)\n{\n	char c;\n	return read(open(\"/dev/toy\", O_RDONLY), &c, 1);\n}\n");
+	o = lab_run("run", "--json", "-t", BOOKWORM, dir, NULL);
+	lab_expect(&o, 1, "crash");
+	lab_expect_finding(&o, "bug-assertion", "toy was exercised (test.c)");
+	assert_null(lab_finding(&o, "test-signal"));
+	assert_null(lab_finding(&o, "crash"));
+	lab_free(&o);
+}
+
+static void a_test_that_does_not_end_is_told_from_a_module_that_hangs(void **state)
+{
+	static const char *const tests[][2] = {
+		{"test.c", "#include <unistd.h>\nint main(void) { for (;;) pause(); return 0; }\n"},
+		{"test.sh", "echo begun\nwhile :; do :; done\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct outcome o = with_test(tests[i][0], tests[i][1]);
+		AUTO_FREE char *message =
+			xasprintf("%s of toy did not end within 3 s", tests[i][0]);
+
+		lab_expect(&o, 1, "test");
+		lab_expect_finding(&o, "test-timeout", message);
+		assert_non_null(strstr(lab_string(lab_finding(&o, "test-timeout"), "advice"),
+			i ? "runs in circles" : "waits"));
+		assert_int_equal(lab_machines_left(), 0);
+		lab_free(&o);
+	}
+}
+
+static void a_test_that_the_module_does_not_let_go_is_a_hang(void **state)
+{
+	AUTO_FREE char *dir = lab_module("toy",
+		TOY("static ssize_t get(struct file *f, char __user *to, size_t n, loff_t *at)\n"
+		    "{\n	mutex_lock(&lock);\n	mutex_lock(&lock);\n	return 0;\n}\n",
+			".read = get"));
+	struct outcome o;
+
+	(void)state;
+	lab_write(dir, "test.c",
+		"#include <fcntl.h>\n#include <unistd.h>\n"
+		"int main(void)\n{\n	char c;\n	return read(open(\"/dev/toy\", O_RDONLY), &c, 1);\n}\n");
+	o = lab_run("run", "--json", "--exercise-timeout", "3", "-t", BOOKWORM, dir, NULL);
+	lab_expect(&o, 1, "hang");
+	lab_expect_finding(&o, "lock-wait", "toy's exercise (test.c) does not come back");
+	assert_string_equal(lab_string(lab_finding(&o, "lock-wait"), "function"), "get");
 	assert_int_equal(lab_machines_left(), 0);
 	lab_free(&o);
 }
@@ -333,6 +397,8 @@ static void auto_finds_a_null_pointer_behind_an_ioctl(void **state)
 	lab_expect(&o, 1, "crash");
 	lab_expect_finding(&o, "null-dereference", "toy was exercised (auto, seed 7)");
 	assert_string_equal(lab_string(f, "function"), "control");
+	assert_non_null(strstr(lab_string(f, "advice"), "To see it again: kmodlab run "));
+	assert_non_null(strstr(lab_string(f, "advice"), " --exercise=auto --seed 7 -t " BOOKWORM));
 	lab_free(&o);
 }
 
@@ -433,7 +499,7 @@ static void many_cycles_are_told_by_the_first_and_the_last(void **state)
 #define CDEV(functions, operations)                                                                \
 	"#include <sys/param.h>\n#include <sys/systm.h>\n#include <sys/kernel.h>\n"                \
 	"#include <sys/module.h>\n#include <sys/conf.h>\n#include <sys/uio.h>\n"                   \
-	"#include <sys/sysctl.h>\n"                                                                \
+	"#include <sys/sysctl.h>\n#include <sys/pcpu.h>\n#include <sys/proc.h>\n"                  \
 	"static struct cdev *dev;\n" functions                                                     \
 	"static struct cdevsw sw = {.d_version = D_VERSION, .d_name = \"toy\", " operations "};\n" \
 	"static int\nhandler(module_t mod, int what, void *arg)\n{\n"                              \
@@ -481,6 +547,29 @@ static void freebsd_files_and_sysctls_that_are_right_pass(void **state)
 	lab_free(&o);
 }
 
+static void freebsd_auto_uses_a_file_from_threads_that_share_their_memory(void **state)
+{
+	struct outcome o = on_freebsd(
+		CDEV("static struct thread *volatile first;\nstatic struct vmspace *volatile its;\n"
+		     "static volatile int cpu, same, strange;\n"
+		     "static int\nget(struct cdev *d, struct uio *u, int flags)\n{\n"
+		     "	if (first == NULL) {\n		cpu = curcpu;\n		its = curproc->p_vmspace;\n"
+		     "		first = curthread;\n	} else if (curproc->p_vmspace != its) {\n"
+		     "		if (!strange++)\n			printf(\"toy: a stranger\\n\");\n"
+		     "	} else if (curthread != first && curcpu != cpu && !same++)\n"
+		     "		printf(\"toy: a thread of the same\\n\");\n	return (0);\n}\n",
+			".d_read = get, .d_flags = D_NEEDGIANT"),
+		NULL);
+	AUTO_BUF struct buf log = {0};
+
+	(void)state;
+	lab_expect(&o, 0, "pass");
+	lab_log(&o, "module", &log);
+	assert_non_null(strstr(log.data, "toy: a thread of the same"));
+	assert_null(strstr(log.data, "toy: a stranger"));
+	lab_free(&o);
+}
+
 static void freebsd_auto_finds_a_null_pointer_behind_an_ioctl(void **state)
 {
 	struct outcome o = on_freebsd(
@@ -521,7 +610,10 @@ int main(void)
 		cmocka_unit_test(a_test_that_fails_gives_its_status_and_its_last_lines),
 		cmocka_unit_test(a_high_status_is_not_taken_for_a_signal),
 		cmocka_unit_test(a_test_that_crashes_is_told_by_its_signal),
-		cmocka_unit_test(a_test_that_does_not_end_is_a_hang_while_exercised),
+		cmocka_unit_test(a_test_that_kills_itself_is_no_crash_of_the_kernel),
+		cmocka_unit_test(a_test_that_an_oops_kills_is_a_crash_alone),
+		cmocka_unit_test(a_test_that_does_not_end_is_told_from_a_module_that_hangs),
+		cmocka_unit_test(a_test_that_the_module_does_not_let_go_is_a_hang),
 		cmocka_unit_test(a_test_that_does_not_compile_is_a_finding_with_its_line),
 		cmocka_unit_test(a_test_in_sh_has_the_usual_commands),
 		cmocka_unit_test(nothing_is_run_when_nothing_is_to_be),
@@ -535,6 +627,7 @@ int main(void)
 		cmocka_unit_test(auto_uses_what_lies_in_new_directories),
 		cmocka_unit_test(many_cycles_are_told_by_the_first_and_the_last),
 		cmocka_unit_test(freebsd_files_and_sysctls_that_are_right_pass),
+		cmocka_unit_test(freebsd_auto_uses_a_file_from_threads_that_share_their_memory),
 		cmocka_unit_test(freebsd_auto_finds_a_null_pointer_behind_an_ioctl),
 		cmocka_unit_test(freebsd_auto_finds_a_null_pointer_behind_a_sysctl),
 	};
