@@ -173,7 +173,8 @@ static void touch(struct thread *t, long page, long prot)
 
 static void map_one(struct thread *t, long fd)
 {
-	long length = (1 + below(t, 4)) * PAGE, prot = 1 + below(t, 3), flags = 1 + below(t, 2);
+	long length = (below(t, 2) ? 1 : 1 + below(t, 4)) * PAGE, prot = 1 + below(t, 3),
+	     flags = 1 + below(t, 2);
 	long at = make(t, EX_MMAP, 0, length, prot, flags, fd, below(t, 3) ? 0 : offset(t));
 
 	if (at < 0 && at > -4096)
@@ -252,7 +253,7 @@ static void use_sysctl(struct thread *t, unsigned file)
 /* Does one thing. All that it is made of is drawn first: how often that is must not depend on what comes of it. */
 static void step(struct thread *t)
 {
-	unsigned slot = below(t, SLOTS), what = below(t, 36), file = below(t, nfiles);
+	unsigned slot = below(t, SLOTS), what = below(t, 37), file = below(t, nfiles);
 	long p = pointer(t), n = size(t), o = offset(t), c = command(t);
 	long fd = slots[slot];
 
@@ -303,13 +304,16 @@ static void step(struct thread *t)
 	case 30:
 		make(t, EX_FSYNC, fd, 0, 0, 0, 0, 0);
 		return;
-	case 31 ... 32:
+	case 31:
+		map_one(t, fd);
+		return;
+	case 32 ... 33:
 		vector_one(t, below(t, 2) ? EX_PREADV : EX_PWRITEV, fd, o);
 		return;
-	case 33:
+	case 34:
 		splice_one(t, fd, n, o);
 		return;
-	case 34:
+	case 35:
 		make(t, EX_FALLOCATE, fd, (long)below(t, 4), o, n, 0, 0);
 		return;
 	default:

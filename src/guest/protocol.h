@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define PROTO_MAGIC    0x424c4d4bu /* "KMLB" */
-#define PROTO_VERSION  4
+#define PROTO_VERSION  3
 #define PROTO_BODY_MAX 16384 /* bytes in a message's body, at most */
 
 #define PROTO_VIA_RING 'R'
