@@ -14,7 +14,6 @@
 #define ROUNDS	  300 /* things that each process of an automatic exercise does */
 #define FILES_MAX 64
 #define SHELL	  "/tmp/busybox"
-#define PLAIN	  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%"
 
 /* A call that is about to be made; its index. */
 static size_t begin(struct trial *t, char *what)
@@ -102,6 +101,8 @@ static size_t add_files(const struct things *appeared, struct buf *body)
 	}
 	return n;
 }
+
+#define PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%"
 
 /* As the shell takes it; plain where that is the same. */
 static void add_quoted(struct buf *out, const char *word)
