@@ -172,6 +172,55 @@ static const struct stand *find_lead(const struct stands *all)
 	return lead ? lead : caller && caller->nframes ? caller : NULL;
 }
 
+/* The call that does not come back, if it is an exercise; else NULL. */
+static const struct call *exercise_of(const struct run *r)
+{
+	const struct call *c = r->ncalls ? &r->calls[r->ncalls - 1] : NULL;
+
+	return c && c->kind == CALL_EXERCISE && !c->returned ? c : NULL;
+}
+
+/* The one that an exercise is stuck with: a processor or a task in the module, or one that cannot be woken or
+ * interrupted (of the tasks outside of the module no others are told). Whoever called only waits for it. NULL when it
+ * is none of the kernel's business. */
+static const struct stand *find_exercise_lead(const struct stands *all)
+{
+	const struct stand *lead = NULL;
+	int best = 0;
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct stand *s = &all->items[i];
+		bool kernel = s->cpu && s->state == STAND_KERNEL;
+		bool sleeps = !s->cpu && !s->caller && s->state == STAND_SLEEPS;
+		int weight = kernel && in_module(s) ? 4
+			: sleeps && in_module(s)    ? 3
+			: kernel && !s->interrupts  ? 2
+			: sleeps		    ? 1
+						    : 0;
+
+		if (weight <= best)
+			continue;
+		best = weight;
+		lead = s;
+	}
+	return lead;
+}
+
+/* Whether the machine's watcher could look, and found a test that is busy with itself; *runs: on a processor. */
+static bool is_own_affair(
+	const struct run *r, const struct stands *all, const struct stand *lead, bool *runs)
+{
+	const struct call *c = exercise_of(r);
+	bool looked = false;
+
+	*runs = false;
+	for (size_t i = 0; i < all->n; i++) {
+		looked = looked || all->items[i].caller;
+		*runs = *runs || (all->items[i].cpu && all->items[i].state != STAND_IDLE);
+	}
+	return c && !c->again && looked && !lead;
+}
+
 /* Anybody in the module: a caller that only waits for that one is called from the module by a jump, and has no
  * frame of it. */
 static const struct stand *find_other(const struct stands *all)
@@ -348,12 +397,15 @@ static struct finding *add_finding(const struct run *r, const struct stands *all
 	AUTO_BUF struct buf message = {0};
 	const char *rule = "hang", *advice = NULL;
 	bool spins = lead && lead->cpu;
+	const struct call *exercise = exercise_of(r);
+	double limit_s = exercise ? (double)exercise->took_us / 1e6 : r->timeout_ms / 1e3;
 
 	buf_addf(&message, "%s", what);
 	if (!lead || (!function && wait < 0)) {
-		buf_addf(&message, " within %g s", r->timeout_ms / 1000.0);
-		advice = "Look for a loop that does not end, a lock that is not released or a wait "
-			 "that nobody ends; --timeout gives it longer.";
+		buf_addf(&message, " within %g s", limit_s);
+		advice =
+			"Look for a loop that does not end, a lock that is not released or a wait "
+			"that nobody ends; --timeout (for a test --exercise-timeout) gives it longer.";
 	} else if (wait >= 0 && waits[wait].wait == WAIT_LOCK &&
 		(!spins || !is_ever_in_module(lead))) {
 		rule = "lock-wait";
@@ -381,11 +433,11 @@ static struct finding *add_finding(const struct run *r, const struct stands *all
 			: "Look for who was to end this wait, and why it does not "
 			  "happen; a wait with a limit of time is safer.";
 	} else {
-		buf_addf(&message, " within %g s, in %s", r->timeout_ms / 1000.0, function);
+		buf_addf(&message, " within %g s, in %s", limit_s, function);
 	}
 	buf_adds(&message, more);
 	return finding_add(out, rule, SEVERITY_ERROR, CLASS_HANG, buf_take(&message),
-		advice ? xstrdup(advice) : NULL);
+		judge_again(r, r->ncalls - 1, advice ? xstrdup(advice) : NULL));
 }
 
 void judge_hang(const struct run *r, struct findings *out)
@@ -394,9 +446,15 @@ void judge_hang(const struct run *r, struct findings *out)
 	struct code_place p = {0};
 	struct stands all;
 	struct finding *f;
+	bool runs;
 
 	stands_parse(r->stuck ? r->stuck : "", &all);
-	lead = find_lead(&all);
+	lead = exercise_of(r) ? find_exercise_lead(&all) : find_lead(&all);
+	if (is_own_affair(r, &all, lead, &runs)) {
+		judge_timeout(r, r->ncalls - 1, runs, out);
+		stands_free(&all);
+		return;
+	}
 	f = add_finding(r, &all, lead, out);
 	place = lead && !in_module(lead) ? find_other(&all) : lead;
 	if (r->stuck && *r->stuck) {

@@ -215,6 +215,8 @@ static void add_report(const struct run *r, const struct report *p, enum standin
 	function = f->function ? xstrdup(f->function) : other_function(p);
 	f->message = xasprintf("%s%s%s%s%s%s", fronts[standing], p->title, function ? ", in " : "",
 		function ? function : "", during ? ", " : "", during ? during : "");
+	if (!note)
+		f->advice = judge_again(r, at->call, f->advice);
 	f->trace = trace(r, p);
 	f->excerpt = excerpt(r, p->first, p->last);
 }

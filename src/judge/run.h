@@ -48,6 +48,7 @@ struct call {
 	int signal;	 /* not 0: the caller was killed in the kernel */
 	int64_t took_us; /* in the machine */
 	char *what;	 /* EXERCISE: "test.sh", "auto (seed 7)"; else NULL */
+	char *again;	 /* EXERCISE: the command that does it again; NULL: the same as before */
 	char *output;	 /* EXERCISE: what it said, made harmless; else NULL */
 };
 

@@ -323,6 +323,22 @@ const struct rule rules_load[] = {
 			"its mmap.",
 	},
 	{
+		.id = "test-timeout",
+		.severity = SEVERITY_ERROR,
+		.class = CLASS_TEST,
+		.on_linux = SIGHT_STOCK,
+		.on_freebsd = SIGHT_STOCK,
+		.title = "the test beside the module did not end in time",
+		.meaning =
+			"test.c or test.sh still ran when its time was over, and no task was in the "
+			"module's code: the program itself waits or runs in circles. (With one in the "
+			"module's code it is a hang: endless-loop, lock-wait, sleeps-forever.)",
+		.linux_example = "while (!file_exists(\"/dev/hello\"))\n\tsleep(1);\n",
+		.freebsd_example = "while (!file_exists(\"/dev/hello\"))\n\tsleep(1);\n",
+		.remedy = "Give what the test waits for a limit, or the test more time with "
+			  "--exercise-timeout.",
+	},
+	{
 		.id = "test-skipped",
 		.severity = SEVERITY_NOTE,
 		.on_linux = SIGHT_NONE,

@@ -5,6 +5,9 @@
  */
 #include "trial/exercise.h"
 
+#include "build/replay.h"
+#include "judge/judge.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -34,6 +37,11 @@ static int end(struct trial *t, const struct trial_options *o, load_step_fn *ste
 	if (!r) {
 		c->error = done->error;
 		c->signal = done->signal;
+		/* A program's end, unless the kernel says that it was killed in there. */
+		if (c->error > PROTO_BY_SIGNAL && judge_killed(&t->run, at)) {
+			c->signal = c->error - PROTO_BY_SIGNAL;
+			c->error = 0;
+		}
 		took_us = (int64_t)done->usec;
 	}
 	c->took_us = took_us;
@@ -88,7 +96,8 @@ static int place_shell(struct trial *t, const struct trial_options *o, struct ma
 static int run_program(struct trial *t, const struct trial_options *o, struct machine *m,
 	const struct test_program *p, load_step_fn *step, struct error *err)
 {
-	struct proto_run run = {(uint32_t)o->exercise_timeout_ms, 0};
+	struct proto_run run = {(uint32_t)o->exercise_timeout_ms, 1};
+	AUTO_FREE char *module = xasprintf("KMODLAB_MODULE=%s", t->kos[t->modules.n - 1].name);
 	AUTO_FREE char *name = xasprintf("/tmp/kmodlab-%s", p->script ? "test.sh" : "test");
 	size_t at = begin(t, xstrdup(p->what));
 	AUTO_BUF struct buf body = {0};
@@ -96,6 +105,7 @@ static int run_program(struct trial *t, const struct trial_options *o, struct ma
 	int r = 0;
 
 	buf_add(&body, &run, sizeof run);
+	add_word(&body, module);
 	if (p->script)
 		r = place_shell(t, o, m, at, &body, err);
 	if (!r && !t->cycle)
@@ -128,6 +138,37 @@ static size_t add_files(const struct things *appeared, struct buf *body)
 	return n;
 }
 
+#define PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%"
+
+/* As the shell takes it; plain where that is the same. */
+static void add_quoted(struct buf *out, const char *word)
+{
+	if (*word && strspn(word, PLAIN) == strlen(word))
+		buf_adds(out, word);
+	else
+		replay_quote(out, word);
+}
+
+/* The command that does the same once more, for whoever wants to see it again. Caller frees. */
+static char *again(const struct trial *t, const struct trial_options *o)
+{
+	struct buf out = {0};
+
+	buf_adds(&out, "kmodlab run ");
+	add_quoted(&out, o->path);
+	buf_addf(&out, " --exercise=auto --seed %llu -t %s", (unsigned long long)o->seed,
+		t->target->name);
+	if (o->cpus != 2)
+		buf_addf(&out, " --cpus %u", o->cpus);
+	if (o->cycles > 1)
+		buf_addf(&out, " --cycles %u", o->cycles);
+	for (char *const *word = o->params; word && *word; word++) {
+		buf_adds(&out, word == o->params ? " -- " : " ");
+		add_quoted(&out, *word);
+	}
+	return buf_take(&out);
+}
+
 static int use_files(struct trial *t, const struct trial_options *o, struct machine *m,
 	load_step_fn *step, struct error *err)
 {
@@ -138,6 +179,7 @@ static int use_files(struct trial *t, const struct trial_options *o, struct mach
 	struct proto_done done = {0};
 	int r;
 
+	t->run.calls[at].again = again(t, o);
 	/* What appeared in the cycle before has gone. */
 	things_free(&t->run.appeared);
 	r = load_ask(

@@ -3,14 +3,14 @@
  * What is done with a module between load and unload, on FreeBSD: the module's own tests, compiled with and run by what
  * base.txz has, and --exercise=auto, which needs nothing of that.
  */
-#include "said.h"
+#include "lab.h"
 
 #include "base/buf.h"
 
 #define CDEV(functions, operations)                                                                \
 	"#include <sys/param.h>\n#include <sys/systm.h>\n#include <sys/kernel.h>\n"                \
 	"#include <sys/module.h>\n#include <sys/conf.h>\n#include <sys/uio.h>\n"                   \
-	"#include <sys/sysctl.h>\n"                                                                \
+	"#include <sys/sysctl.h>\n#include <sys/pcpu.h>\n#include <sys/proc.h>\n"                  \
 	"static struct cdev *dev;\n" functions                                                     \
 	"static struct cdevsw sw = {.d_version = D_VERSION, .d_name = \"toy\", " operations "};\n" \
 	"static int\nhandler(module_t mod, int what, void *arg)\n{\n"                              \
@@ -60,7 +60,7 @@ static void freebsd_files_and_sysctls_that_are_right_pass(void **state)
 
 	(void)state;
 	lab_expect(&o, 0, "pass");
-	expect_said(&o, "auto, seed 7", "2 files, ");
+	lab_expect_said(&o, "auto, seed 7", "2 files, ");
 	/* Without a C library for the machine, that is said, and not a failure. */
 	if (with_base())
 		assert_null(lab_finding(&o, "test-skipped"));
@@ -112,13 +112,13 @@ static void freebsd_tests_in_c_and_in_sh_run_while_the_module_is_there(void **st
 
 	(void)state;
 	lab_expect(&o, 0, "pass");
-	expect_said(&o, "test.c", "read toy\n");
-	expect_said(&o, "test.c", "in /tmp, KMODLAB=1\n");
-	expect_said(&o, "test.sh", "read toy in /tmp\n");
-	expect_said(&o, "test.sh", " toy.ko\n");
-	expect_said(&o, "test.sh", "again: run\n");
+	lab_expect_said(&o, "test.c", "read toy\n");
+	lab_expect_said(&o, "test.c", "in /tmp, KMODLAB=1\n");
+	lab_expect_said(&o, "test.sh", "read toy in /tmp\n");
+	lab_expect_said(&o, "test.sh", " toy.ko\n");
+	lab_expect_said(&o, "test.sh", "again: run\n");
 	/* It is the same script in the same machine, once more. */
-	expect_said(&o, "test.sh  (cycle 2)", "again: run run\n");
+	lab_expect_said(&o, "test.sh  (cycle 2)", "again: run run\n");
 	lab_free(&o);
 }
 
@@ -132,9 +132,9 @@ static void freebsd_tests_that_fail_are_findings(void **state)
 	(void)state;
 	lab_expect(&o, 1, "test");
 	lab_expect_finding(&o, "test-signal", "test.c of toy");
-	expect_said(&o, "test.c", "42 is not 43\n");
+	lab_expect_said(&o, "test.c", "42 is not 43\n");
 	lab_expect_finding(&o, "test-failed", "test.sh of toy ended with status 3");
-	expect_said(
+	lab_expect_said(
 		&o, "test.sh", "the toy is broken\ncat: /dev/toy2: No such file or directory\n");
 	lab_free(&o);
 }
@@ -151,6 +151,29 @@ static void a_freebsd_test_that_does_not_compile_is_a_finding_with_its_line(void
 	lab_expect_finding(&o, "test-build", "nothing");
 	json_object_object_get_ex(lab_finding(&o, "test-build"), "line", &line);
 	assert_int_equal(json_object_get_int(line), 4);
+	lab_free(&o);
+}
+
+static void freebsd_auto_uses_a_file_from_threads_that_share_their_memory(void **state)
+{
+	struct outcome o = on_freebsd(
+		CDEV("static struct thread *volatile first;\nstatic struct vmspace *volatile its;\n"
+		     "static volatile int cpu, same, strange;\n"
+		     "static int\nget(struct cdev *d, struct uio *u, int flags)\n{\n"
+		     "	if (first == NULL) {\n		cpu = curcpu;\n		its = curproc->p_vmspace;\n"
+		     "		first = curthread;\n	} else if (curproc->p_vmspace != its) {\n"
+		     "		if (!strange++)\n			printf(\"toy: a stranger\\n\");\n"
+		     "	} else if (curthread != first && curcpu != cpu && !same++)\n"
+		     "		printf(\"toy: a thread of the same\\n\");\n	return (0);\n}\n",
+			".d_read = get"),
+		NULL);
+	AUTO_BUF struct buf log = {0};
+
+	(void)state;
+	lab_expect(&o, 0, "pass");
+	lab_log(&o, "module", &log);
+	assert_non_null(strstr(log.data, "toy: a thread of the same"));
+	assert_null(strstr(log.data, "toy: a stranger"));
 	lab_free(&o);
 }
 
@@ -193,6 +216,7 @@ int main(void)
 		cmocka_unit_test(freebsd_tests_in_c_and_in_sh_run_while_the_module_is_there),
 		cmocka_unit_test(freebsd_tests_that_fail_are_findings),
 		cmocka_unit_test(a_freebsd_test_that_does_not_compile_is_a_finding_with_its_line),
+		cmocka_unit_test(freebsd_auto_uses_a_file_from_threads_that_share_their_memory),
 		cmocka_unit_test(freebsd_auto_finds_a_null_pointer_behind_an_ioctl),
 		cmocka_unit_test(freebsd_auto_finds_a_null_pointer_behind_a_sysctl),
 	};
