@@ -261,7 +261,8 @@ static void freebsd_without_its_base_skips_both_and_says_so(void **state)
 		assert_non_null(strstr(found.items[i].message, "base.txz"));
 		/* Where it is to be put, and what then. */
 		assert_non_null(strstr(found.items[i].advice, "/cache/kmodlab/sets/freebsd-14.9"));
-		assert_non_null(strstr(found.items[i].advice, "kmodlab target remove test:machine"));
+		assert_non_null(
+			strstr(found.items[i].advice, "kmodlab target remove test:machine"));
 	}
 	findings_free(&found);
 }
