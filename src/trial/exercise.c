@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define ROUNDS	  300 /* things that each process of an automatic exercise does */
+#define ROUNDS	  300 /* things that each thread of an automatic exercise does */
 #define FILES_MAX 64
 #define BUSYBOX	  "/tmp/busybox"
 #define RESCUE	  "/rescue/" /* a writable place in FreeBSD's machine */
