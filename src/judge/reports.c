@@ -147,6 +147,22 @@ static void set_place(const struct run *r, const struct report *p, struct findin
 	code_place_free(&at);
 }
 
+/* Where the module made what is left, when it makes such things in one place alone: true if that is known. */
+static bool set_made(const struct run *r, const struct report *p, struct finding *f)
+{
+	struct code_place at = {0};
+
+	if (!p->made || f->function || f->file || !r->code ||
+		!code_only_call(r->code, p->made, &at))
+		return false;
+	f->file = at.file;
+	f->line = at.line;
+	f->function = at.function;
+	at.file = at.function = NULL;
+	code_place_free(&at);
+	return f->function != NULL;
+}
+
 /* Who was at it when no function of ours is known. */
 static char *other_function(const struct report *p)
 {
@@ -210,10 +226,15 @@ static void add_report(const struct run *r, const struct report *p, enum standin
 	struct finding *f = finding_add(out, p->rule, note ? SEVERITY_NOTE : p->severity, p->class,
 		NULL, note ? NULL : advice(r, p));
 	AUTO_FREE char *function = NULL;
+	bool made;
 
 	set_place(r, p, f);
+	made = set_made(r, p, f);
 	function = f->function ? xstrdup(f->function) : other_function(p);
-	f->message = xasprintf("%s%s%s%s%s%s", fronts[standing], p->title, function ? ", in " : "",
+	f->message = xasprintf("%s%s%s%s%s%s", fronts[standing], p->title,
+		made		   ? "; allocated in "
+			: function ? ", in "
+				   : "",
 		function ? function : "", during ? ", " : "", during ? during : "");
 	f->trace = trace(r, p);
 	f->excerpt = excerpt(r, p->first, p->last);
