@@ -8,6 +8,7 @@
 #include "judge/place.h"
 #include "judge/system.h"
 #include "rules/rules.h"
+#include "source/kernel.h"
 
 #include <string.h>
 
@@ -47,8 +48,10 @@ static void add_own(struct buf *b, const struct code_place *at)
 }
 
 /* A frame of which no source is known here. */
-static void add_foreign(struct buf *b, const struct report_frame *f)
+static void add_foreign(const struct run *r, struct buf *b, const struct report_frame *f)
 {
+	AUTO_FREE char *line = NULL;
+
 	if (!f->function) {
 		buf_addf(b, "  0x%llx\n", (unsigned long long)f->address);
 		return;
@@ -58,7 +61,9 @@ static void add_foreign(struct buf *b, const struct report_frame *f)
 		buf_addf(b, "+0x%llx", (unsigned long long)f->offset);
 	if (f->module)
 		buf_addf(b, " [%s]", f->module);
-	buf_addf(b, "\n");
+	else if (r->kernel && f->known)
+		line = kernel_line(r->kernel, f->function, f->offset, f->size, !f->exact);
+	buf_addf(b, "%s%s\n", line ? "  " : "", line ? line : "");
 }
 
 /* One stack: the frames that have a source first, then the kernel's. */
@@ -77,7 +82,7 @@ static void add_stack(const struct run *r, const struct report *p, enum report_s
 			add_own(&own, &at);
 			code_place_free(&at);
 		} else {
-			add_foreign(!r->ncalls && f->module ? &own : &others, f);
+			add_foreign(r, !r->ncalls && f->module ? &own : &others, f);
 		}
 	}
 	if (own.len || others.len)
