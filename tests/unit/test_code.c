@@ -473,7 +473,9 @@ enum { SOMEWHERE = __LINE__ - 4 };
 static void a_linked_files_functions_have_their_lines(void **state)
 {
 	struct kernel *k = kernel_open("/proc/self/exe");
-	AUTO_FREE char *wanted = xasprintf("test_code.c:%d", SOMEWHERE), *line = NULL;
+	AUTO_FREE char *line = NULL;
+	const char *at;
+	int number = 0;
 
 	(void)state;
 	somewhere();
@@ -482,7 +484,11 @@ static void a_linked_files_functions_have_their_lines(void **state)
 		skip();
 	line = kernel_line(k, "somewhere", 0, 0, false);
 	assert_non_null(line);
-	assert_non_null(strstr(line, wanted));
+	at = strstr(line, "test_code.c:");
+	assert_non_null(at);
+	/* Its heading, or what it begins with. */
+	assert_int_equal(sscanf(at, "test_code.c:%d", &number), 1);
+	assert_in_range(number, SOMEWHERE, SOMEWHERE + 2);
 	assert_null(kernel_line(k, "somewhere", 4000, 0, false));
 	assert_null(kernel_line(k, "somewhere", 0, 4000, false));
 	assert_null(kernel_line(k, "nowhere", 0, 0, false));
