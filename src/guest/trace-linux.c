@@ -179,6 +179,9 @@ static void caller_of_kasprintf(struct bpf_code *p)
 {
 	unsigned found[FRAMES - 1];
 
+	/* Linux 5.10 wants to see that there is something. */
+	for (int i = 0; i < FRAMES; i++)
+		bpf_store_number(p, FP, STACK + 8 * i, 0);
 	bpf_move(p, R1, R6);
 	bpf_move(p, R2, FP);
 	bpf_op(p, BPF_ADD, R2, STACK);
@@ -206,14 +209,18 @@ int trace_on_kmalloc(const struct range *kasprintf)
 	bpf_load(p, BPF_DW, R7, R6, 0);
 	bpf_load(p, BPF_DW, R8, R6, 8);
 	none = bpf_jump(p, BPF_JEQ, R8, 0);
-	module = bpf_jump(p, BPF_JGE, R7, MODULES);
-	bpf_move(p, R1, R7);
-	bpf_set(p, R2, (int32_t)kasprintf->from); /* the upper half is all ones */
-	bpf_op_reg(p, BPF_SUB, R1, R2);
-	other = bpf_jump(p, BPF_JGE, R1, (int32_t)(kasprintf->to - kasprintf->from));
-	caller_of_kasprintf(p);
+	if (kasprintf) {
+		module = bpf_jump(p, BPF_JGE, R7, MODULES);
+		bpf_move(p, R1, R7);
+		bpf_set(p, R2, (int32_t)kasprintf->from); /* the upper half is all ones */
+		bpf_op_reg(p, BPF_SUB, R1, R2);
+		other = bpf_jump(p, BPF_JGE, R1, (int32_t)(kasprintf->to - kasprintf->from));
+		caller_of_kasprintf(p);
+		bpf_land(p, module);
+	} else {
+		other = bpf_jump(p, BPF_JLT, R7, MODULES);
+	}
 	nobody = bpf_jump(p, BPF_JLT, R7, MODULES);
-	bpf_land(p, module);
 	kmalloc_bytes(p);
 	bpf_store(p, FP, SITE, R7);
 	bpf_store(p, FP, BYTES, R9);

@@ -85,7 +85,7 @@ struct trace_maps {
 };
 extern struct trace_maps trace_maps;
 
-/* On raw tracepoints: kmalloc and kmalloc_node (with kasprintf's code, which allocates for who calls it); mm_page_alloc; one that ends the pointer in argument `index`. */
+/* On raw tracepoints: kmalloc and kmalloc_node (with kasprintf's code, which allocates for who calls it, or NULL); mm_page_alloc; one that ends the pointer in argument `index`. */
 int trace_on_kmalloc(const struct range *kasprintf);
 int trace_on_pages(void);
 int trace_on_free(int index, enum family family);

@@ -200,11 +200,15 @@ static int follow_memory(void)
 {
 	struct range kasprintf = find_kasprintf();
 	struct format f = format_of("kmem/kmem_cache_alloc");
+	int program;
 
 	/* kstrdup, kmemdup and their like hand their caller on to the tracepoint. */
-	if (bpf_on_raw(trace_on_kmalloc(&kasprintf), "kmalloc") < 0)
+	program = kasprintf.to ? trace_on_kmalloc(&kasprintf) : -1;
+	if (program < 0)
+		program = trace_on_kmalloc(0);
+	if (bpf_on_raw(program, "kmalloc") < 0)
 		return 0;
-	bpf_on_raw(trace_on_kmalloc(&kasprintf), "kmalloc_node");
+	bpf_on_raw(program, "kmalloc_node");
 	bpf_on_event(trace_on_cache_alloc(&f), f.id);
 	f = format_of("kmem/kmem_cache_alloc_node");
 	if (f.id)
