@@ -270,6 +270,61 @@ static void add_frames(const struct run *r, const struct stand *s, bool modules,
 	}
 }
 
+/* The lock that the task waits for, by lockdep's list: it stands there as the last one, as if it had it already. */
+static const struct stand_held *wanted_by(const struct stands *all, const struct stand *s)
+{
+	const struct stand_held *last = NULL;
+	int wait = wait_of(s);
+
+	if (s->cpu || s->state != STAND_SLEEPS || wait < 0 || waits[wait].wait != WAIT_LOCK)
+		return NULL;
+	for (size_t i = 0; i < all->nheld; i++)
+		if (all->held[i].task == s->number)
+			last = &all->held[i];
+	return last;
+}
+
+/* Whether its task waits for it. */
+static bool is_wanted(const struct stands *all, const struct stand_held *h)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (!all->items[i].cpu && all->items[i].number == h->task)
+			return wanted_by(all, &all->items[i]) == h;
+	return false;
+}
+
+/* Who has that lock, or NULL. */
+static const struct stand_held *holder_of(const struct stands *all, const struct stand_held *wanted)
+{
+	for (size_t i = 0; i < all->nheld && wanted; i++) {
+		const struct stand_held *h = &all->held[i];
+
+		if (h != wanted && h->address == wanted->address && !is_wanted(all, h))
+			return h;
+	}
+	return NULL;
+}
+
+static void add_held(
+	const struct run *r, const struct stands *all, const struct stand *s, struct buf *out)
+{
+	const struct stand_held *wanted = wanted_by(all, s);
+
+	for (size_t i = 0; i < all->nheld && !s->cpu; i++) {
+		const struct stand_held *h = &all->held[i];
+
+		if (h->task != s->number)
+			continue;
+		buf_addf(out, "  %s %s", h == wanted ? "waits for" : "holds", h->name);
+		if (h->frame) {
+			buf_addf(out, ", %s %s", h == wanted ? "in" : "taken in",
+				h->frame->function);
+			add_place(r, h->frame, true, out);
+		}
+		buf_adds(out, "\n");
+	}
+}
+
 /* Everybody, the lead first; of each the module's own frames first. */
 static char *trace_of(const struct run *r, const struct stands *all, const struct stand *lead)
 {
@@ -288,6 +343,7 @@ static char *trace_of(const struct run *r, const struct stands *all, const struc
 		if (s->waits)
 			buf_addf(&out, " (%s)", s->waits);
 		buf_adds(&out, "\n");
+		add_held(r, all, s, &out);
 		add_frames(r, s, true, &out);
 		add_frames(r, s, false, &out);
 	}
@@ -346,17 +402,18 @@ static const struct stand_lock *lock_of(const struct stands *all, const char *ki
 }
 
 /* "the mutex my_lock, which it holds itself: it was taken twice" */
-static void add_lock(
-	const struct stands *all, const struct stand *lead, const char *kind, struct buf *out)
+static void add_lock(const struct run *r, const struct stands *all, const struct stand *lead,
+	const char *kind, struct buf *out)
 {
 	const struct stand_lock *l = lock_of(all, kind);
+	const struct stand_held *wanted = wanted_by(all, lead), *holder = holder_of(all, wanted);
 	bool alone = true;
 
 	for (size_t i = 0; i < all->n; i++)
 		alone = alone &&
 			(&all->items[i] == lead || all->items[i].caller ||
 				!in_module(&all->items[i]));
-	if (l || lead->lock)
+	if (l || lead->lock || wanted)
 		buf_addf(out, "the %s", strchr(kind, ' ') + 1);
 	else
 		buf_adds(out, kind);
@@ -364,14 +421,25 @@ static void add_lock(
 		buf_addf(out, " %s", l->name);
 	else if (lead->lock)
 		buf_addf(out, " \"%s\"", lead->lock);
+	else if (wanted)
+		buf_addf(out, " %s", wanted->name);
 	if (l && l->owner && !strcmp(l->owner, "itself"))
+		buf_adds(out, ", which it holds itself: it was taken twice");
+	else if (holder && holder->task == lead->number)
 		buf_adds(out, ", which it holds itself: it was taken twice");
 	else if (l && l->owner)
 		buf_addf(out, ", held by %s", l->owner);
+	else if (holder)
+		buf_addf(out, ", held by %s", holder->owner);
 	else if (alone)
 		buf_adds(out,
 			", and nobody else is in the module who could release it: it was "
 			"taken twice, or never released");
+	if (holder && holder->frame) {
+		buf_addf(out, " (taken in %s", holder->frame->function);
+		add_place(r, holder->frame, true, out);
+		buf_adds(out, ")");
+	}
 }
 
 /* "the completion done that nobody completes" */
@@ -410,7 +478,7 @@ static struct finding *add_finding(const struct run *r, const struct stands *all
 		(!spins || !is_ever_in_module(lead))) {
 		rule = "lock-wait";
 		buf_adds(&message, ": it waits for ever for ");
-		add_lock(all, lead, waits[wait].what, &message);
+		add_lock(r, all, lead, waits[wait].what, &message);
 		if (function)
 			buf_addf(&message, ", in %s", function);
 		advice = "Every path out of a function must release what it took, errors included; "

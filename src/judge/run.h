@@ -91,6 +91,8 @@ struct run {
 	struct things left;	/* still there after the unload */
 	bool surveyed;		/* `left` is all there is; false: nobody could look */
 	struct code *code; /* the modules' own: where in their source things are; may be NULL */
+	struct kernel *
+		kernel; /* of a log that is judged: the kernel's own lines; not the run's; or NULL */
 	char *stuck; /* of a machine that hangs: where each processor is, as judge_hang reads it; or NULL */
 	char *params; /* what the module under test was given */
 	char *console;
