@@ -132,7 +132,8 @@ static bool is_bmakes(const char *name, const struct strv *names)
 static bool left_out(const char *name, const struct strv *names)
 {
 	static const char *const always[] = {".", "..", ".git", ".svn", ".hg", ".bzr",
-		".tmp_versions", "modules.order", ".cache.mk", NULL};
+		".tmp_versions", "modules.order", ".cache.mk", "compile_commands.json", ".cache",
+		NULL};
 	AUTO_FREE char *command = NULL;
 
 	if (is_one_of(name, always))
