@@ -270,6 +270,7 @@ static const struct {
  * end stands for the rest of the word. */
 static const char *const kept[] = {
 	"-nostdinc",
+	"-nostdlibinc",
 	"-undef",
 	"-ansi",
 	"-std=*",
@@ -350,10 +351,20 @@ static bool is_among(const char *word, const char *const *patterns, size_t n)
 
 #define IS_AMONG(word, list) is_among(word, list, sizeof(list) / sizeof *(list))
 
-/* gcc's own headers are not clang's; clang has its own of the same names. */
+/* gcc's own headers (stdarg.h, intrinsics) are not clang's; clang has its own of the same names. */
 static bool is_gccs(const char *dir)
 {
 	return strstr(dir, "/lib/gcc/") || strstr(dir, "/lib/gcc-cross/");
+}
+
+static bool has_gccs(const struct strv *words)
+{
+	for (size_t i = 0; i < words->n; i++)
+		if (is_gccs(words->v[i]) &&
+			(past(words->v[i], "-isystem") ||
+				(i && !strcmp(words->v[i - 1], "-isystem"))))
+			return true;
+	return false;
 }
 
 static void add_argument(const struct compdb_places *p, const char *cwd, const char *option,
@@ -373,9 +384,7 @@ static void add_argument(const struct compdb_places *p, const char *cwd, const c
 		strv_adds(argv, option, path, NULL);
 		return;
 	case DIRECTORY:
-		if (is_gccs(value))
-			strv_add(argv, "-ibuiltininc");
-		else
+		if (!is_gccs(value))
 			add_directory(p, cwd, option, value, argv);
 		return;
 	}
@@ -426,6 +435,9 @@ void compdb_options(
 		if (*word != '-' || IS_AMONG(word, dropped) ||
 			take_argument(p, cwd, words, &i, argv))
 			continue;
+		/* The compiler's own headers, and no system's. */
+		if (!strcmp(word, "-nostdinc") && !clang && has_gccs(words))
+			word = "-nostdlibinc";
 		/* A kernel that takes each warning for an error has gcc's in mind. */
 		if (clang || (IS_AMONG(word, kept) && strcmp(word, "-Werror")))
 			strv_add(argv, word);
