@@ -140,6 +140,9 @@ static void add_command(struct collector *c, const char *cwd, const char *line)
 	/* What the build made up is nobody's to edit. */
 	if (!path_is_file(file) || is_below(file, c->places.mirror) || is_seen(c->seen, file))
 		return;
+	/* Kbuild adds a file of its own to every module; a FreeBSD driver may be all the kernel's. */
+	if (c->job->target->os == TARGET_LINUX && !is_below(file, c->places.dir))
+		return;
 	e = entry_for(c->db, file);
 	e->file = xstrdup(file);
 	e->directory = compdb_path(&c->places, cwd, ".");

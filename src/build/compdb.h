@@ -32,7 +32,7 @@ struct compdb_build {
 };
 
 /* Builds the module in `dir` (absolute, real path) for `target` and adds an entry for each .c file that
- * lies in `dir`, or in the kernel's own sources. A module that does not build has its entries too, as far as
+ * lies in `dir`, for FreeBSD also in the kernel's own sources. A module that does not build has its entries too, as far as
  * it can be found out how its files would be compiled. A file that `db` has already gets the new command.
  * 0, or -errno as build_module, with the sentence set. `build` is to be freed in both cases. */
 int compdb_collect(const char *dir, const struct target *target, int timeout_ms, struct compdb *db,
