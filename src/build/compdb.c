@@ -431,6 +431,12 @@ static void note_build(const struct build *b, struct compdb_build *out)
 		out->why = xstrdup("make made no module");
 }
 
+static int by_file(const void *a, const void *b)
+{
+	return strcmp(
+		((const struct compdb_entry *)a)->file, ((const struct compdb_entry *)b)->file);
+}
+
 int compdb_collect(const char *dir, const struct target *target, int timeout_ms, struct compdb *db,
 	struct compdb_build *build, struct error *err)
 {
@@ -452,6 +458,9 @@ int compdb_collect(const char *dir, const struct target *target, int timeout_ms,
 	r = mirror_open(&j.mirror, dir, target->name, clock_left_ms(j.deadline), err);
 	if (!r)
 		r = collect(&j, db, build->ok);
+	/* Directories have an order of their own; the same module gives the same file. */
+	if (db->n)
+		qsort(db->items, db->n, sizeof *db->items, by_file);
 	sandbox_free(&j.sandbox);
 	manifest_free(&j.now);
 	mirror_close(&j.mirror);
