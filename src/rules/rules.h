@@ -50,6 +50,6 @@ void rules_print_list(struct buf *out);
 
 /* The parts of the table, each ended by one whose id is NULL. */
 extern const struct rule rules_build[], rules_load[], rules_leak[], rules_bug[], rules_hang[],
-	rules_crash[];
+	rules_crash[], rules_code[];
 
 #endif
