@@ -46,44 +46,52 @@ static void hand_on(const struct flow *f, struct work *w, unsigned char *entered
 	}
 }
 
-/* Whether somewhere a function that is not known is called with the registers in use, or maybe in use. */
-static bool calls_anybody_inside(const struct flow *f, const unsigned char *entered)
+/* Who is called with the registers in use, or maybe in use. */
+struct inside {
+	bool anybody;	/* somebody through a pointer */
+	bool elsewhere; /* a function that is not the module's, which may call back */
+};
+
+static struct inside called_inside(const struct flow *f, const unsigned char *entered)
 {
+	struct inside in = {0};
+
 	for (size_t i = 0; i < f->nfunctions; i++)
-		for (size_t c = 0; c < f->functions[i].ncalls; c++)
-			if (f->functions[i].calls[c].indirect &&
-				resolve(f->functions[i].calls[c].fpu, entered[i]) & FPU_INSIDE)
-				return true;
-	return false;
+		for (size_t n = 0; n < f->functions[i].ncalls; n++) {
+			const struct flow_call *c = &f->functions[i].calls[n];
+
+			if (!(resolve(c->fpu, entered[i]) & FPU_INSIDE))
+				continue;
+			in.anybody |= c->indirect;
+			in.elsewhere |= c->function == OBJECT_NONE && !c->indirect;
+		}
+	return in;
 }
 
+/* A function that nobody can call is entered in no state at all. */
 /* How each function is entered. Caller frees. */
 static unsigned char *all_entered(const struct flow *f)
 {
 	unsigned char *entered = xcalloc(f->nfunctions + 1, 1);
 	struct work w = {.items = xcalloc(f->nfunctions + 1, sizeof *w.items),
 		.waits = xcalloc(f->nfunctions + 1, sizeof *w.waits)};
-	AUTO_FREE bool *called = xcalloc(f->nfunctions + 1, sizeof *called);
+	struct inside in;
 
-	for (size_t i = 0; i < f->nfunctions; i++)
-		for (size_t c = 0; c < f->functions[i].ncalls; c++)
-			if (f->functions[i].calls[c].function != OBJECT_NONE)
-				called[f->functions[i].calls[c].function] = true;
 	for (uint32_t i = 0; i < f->nfunctions; i++) {
 		const struct flow_function *now = &f->functions[i];
 
 		if (f->own_fpu || (f->fpu && now->exported))
 			enter(&w, entered, i, FPU_UNKNOWN);
-		else if (now->taken || !called[i])
+		else if (now->taken || now->passed || now->exported)
 			enter(&w, entered, i, FPU_OUTSIDE);
 	}
 	hand_on(f, &w, entered);
-	if (f->fpu && calls_anybody_inside(f, entered)) {
-		for (uint32_t i = 0; i < f->nfunctions; i++)
-			if (f->functions[i].taken)
-				enter(&w, entered, i, FPU_UNKNOWN);
-		hand_on(f, &w, entered);
-	}
+	in = called_inside(f, entered);
+	for (uint32_t i = 0; f->fpu && i < f->nfunctions; i++)
+		if ((in.anybody && (f->functions[i].taken || f->functions[i].passed)) ||
+			(in.elsewhere && f->functions[i].passed))
+			enter(&w, entered, i, FPU_UNKNOWN);
+	hand_on(f, &w, entered);
 	free(w.items);
 	free(w.waits);
 	return entered;

@@ -223,6 +223,11 @@ struct target {
 	enum flow_role role;
 };
 
+static bool is_marked(const struct piece *p, uint64_t offset)
+{
+	return p->marks && p->marks[offset / 8] & 1u << offset % 8;
+}
+
 static void find_target(
 	struct walk *w, const struct step *s, const struct x86_insn *i, struct target *out)
 {
@@ -316,7 +321,8 @@ static void do_call(struct walk *w, struct step *s, const struct x86_insn *i)
 		go_on_at(w, t.section, t.offset, state_number(w->r, &deeper, s->state), false);
 		return;
 	}
-	note_call(w, s, t.role == ROLE_THUNK ? NULL : &t, t.role == ROLE_THUNK, false);
+	note_call(w, s, t.role == ROLE_THUNK ? NULL : &t,
+		t.role == ROLE_THUNK || t.role == ROLE_CHANGES, false);
 	apply(w, &t, &s->now);
 	s->stops = t.role == ROLE_NO_RETURN;
 }
@@ -369,7 +375,8 @@ static void do_jump(struct walk *w, struct step *s, const struct x86_insn *i)
 	bool ends = i->kind == X86_JUMP;
 
 	find_target(w, s, i, &t);
-	s->stops = ends;
+	/* A jump in a table of the kernel's is one that it takes out at times (a static key). */
+	s->stops = ends && !is_marked(s->p, s->offset);
 	if (t.role == ROLE_RETURN) {
 		w->f->leaves |= s->now.fpu;
 		return;
@@ -388,7 +395,7 @@ static void do_jump(struct walk *w, struct step *s, const struct x86_insn *i)
 		w->f->strange = true;
 		return;
 	}
-	note_call(w, s, &t, false, true);
+	note_call(w, s, &t, t.role == ROLE_CHANGES, true);
 	if (t.role == ROLE_FPU_END)
 		w->f->leaves |= FPU_AS_ENTERED;
 	else if (t.role != ROLE_NO_RETURN)
@@ -561,13 +568,8 @@ static void note_references(struct walk *w, const struct piece *p, size_t at, ui
 			continue;
 		function = flow_find(w->r, section, offset);
 		if (function != OBJECT_NONE && w->r->flow->functions[function].start == offset)
-			w->r->flow->functions[function].taken = true;
+			w->r->flow->functions[function].passed = true;
 	}
-}
-
-static bool is_marked(const struct piece *p, uint64_t offset)
-{
-	return p->marks && p->marks[offset / 8] & 1u << offset % 8;
 }
 
 static void do_instruction(

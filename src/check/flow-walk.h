@@ -11,6 +11,7 @@ enum flow_role {
 	ROLE_NOTHING,	/* the call is no call: __fentry__ */
 	ROLE_RETURN,	/* a jump there is a return: __x86_return_thunk */
 	ROLE_THUNK,	/* a call of whatever a register says */
+	ROLE_CHANGES,	/* a jump that the kernel may turn elsewhere: a static call */
 	ROLE_NO_RETURN, /* does not come back */
 	ROLE_FPU_BEGIN,
 	ROLE_FPU_END,

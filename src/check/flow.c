@@ -69,9 +69,11 @@ static enum flow_role role_by_name(const char *name)
 /* What a symbol of the module's own is: nothing but its thunks is like the kernel's. */
 static enum flow_role own_role(const char *name)
 {
-	return is_thunk(name)			      ? ROLE_THUNK
-		: !strcmp(name, "__x86_return_thunk") ? ROLE_RETURN
-						      : ROLE_PLAIN;
+	if (is_thunk(name))
+		return ROLE_THUNK;
+	if (starts_with(name, "__SCT__"))
+		return ROLE_CHANGES;
+	return strcmp(name, "__x86_return_thunk") ? ROLE_PLAIN : ROLE_RETURN;
 }
 
 static void read_roles(struct flow_reader *r)

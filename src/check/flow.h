@@ -55,7 +55,8 @@ struct flow_function {
 	bool dynamic; /* more than that, as it comes: alloca(), an array of variable length */
 	uint32_t dynamic_section; /* the instruction that takes it */
 	uint64_t dynamic_at;
-	bool taken;    /* its address stands in data or code: anybody may call it */
+	bool taken;    /* its address stands in data: anybody may call it */
+	bool passed;   /* it stands in code */
 	bool exported; /* other modules may call it by name */
 	bool strange;  /* there is code in it to which no way was found, or that is none */
 	bool cold; /* it is a part of others, "foo.cold", and all it does is among what they do */

@@ -16,7 +16,8 @@
 struct node {
 	uint64_t deepest;
 	uint32_t next;	/* on the way there; OBJECT_NONE: itself */
-	uint64_t round; /* bytes that going round once takes, if it is recursive */
+	uint64_t round; /* bytes that calling itself takes, if it does so directly */
+	uint32_t group; /* of a recursive function: the number of one in its group */
 	bool recursive, indirect, called;
 	/* Of the search. */
 	uint32_t number, low, call;
@@ -32,7 +33,7 @@ struct stack {
 
 /* ---- the sums ---- */
 
-static void sum_calls(struct stack *s, uint32_t at, const uint32_t *group, size_t n)
+static void sum_calls(struct stack *s, uint32_t at)
 {
 	const struct flow_function *f = &s->f->functions[at];
 	struct node *node = &s->nodes[at];
@@ -55,18 +56,16 @@ static void sum_calls(struct stack *s, uint32_t at, const uint32_t *group, size_
 			node->next = call->function;
 		}
 	}
-	(void)group, (void)n;
 }
 
-/* Marks the functions of a group that can reach one another, and what going round takes. */
+/* Marks the functions of a group that can reach one another. */
 static void mark_group(struct stack *s, const uint32_t *group, size_t n)
 {
-	uint64_t round = 0;
 	bool takes = false;
 
 	for (size_t g = 0; g < n; g++) {
 		const struct flow_function *f = &s->f->functions[group[g]];
-		uint64_t most = 0;
+		struct node *node = &s->nodes[group[g]];
 
 		for (size_t i = 0; i < f->ncalls; i++) {
 			const struct flow_call *call = &f->calls[i];
@@ -75,14 +74,13 @@ static void mark_group(struct stack *s, const uint32_t *group, size_t n)
 				continue;
 			/* Jumps that end the caller make a loop. */
 			takes |= !call->tail;
-			if (call->depth > most)
-				most = call->depth;
+			if (call->function == group[g] && !call->tail && call->depth > node->round)
+				node->round = call->depth;
 		}
-		round += most;
 	}
 	for (size_t g = 0; takes && g < n; g++) {
 		s->nodes[group[g]].recursive = true;
-		s->nodes[group[g]].round = round;
+		s->nodes[group[g]].group = group[0];
 	}
 }
 
@@ -116,7 +114,7 @@ static void close_group(struct stack *s, const uint32_t *group, size_t n)
 {
 	mark_group(s, group, n);
 	for (size_t g = 0; g < n; g++)
-		sum_calls(s, group[g], group, n);
+		sum_calls(s, group[g]);
 	if (n > 1)
 		sum_group(s, group, n);
 	for (size_t g = 0; g < n; g++)
@@ -298,37 +296,45 @@ static const struct flow_call *recursive_call(const struct stack *s, uint32_t at
 	for (size_t i = 0; i < f->ncalls; i++) {
 		const struct flow_call *call = &f->calls[i];
 
+		if (call->function == OBJECT_NONE || call->tail)
+			continue;
 		if (call->function == at)
 			return call;
-		if (!any && call->function != OBJECT_NONE && s->nodes[call->function].recursive &&
-			s->nodes[call->function].round == s->nodes[at].round)
+		if (!any && s->nodes[call->function].recursive &&
+			s->nodes[call->function].group == s->nodes[at].group)
 			any = call;
 	}
 	return any;
 }
 
+static char *recursion_text(const struct stack *s, uint32_t at, const struct flow_call *call)
+{
+	AUTO_FREE char *name = flow_name(s->c->object, &s->f->functions[at]);
+	AUTO_FREE char *callee = flow_name(s->c->object, &s->f->functions[call->function]);
+	unsigned long long round = s->nodes[at].round;
+
+	if (!round)
+		return xasprintf("%s calls %s, which may come back to it: nothing here says how "
+				 "deep that goes.",
+			name, callee);
+	return xasprintf("%s calls itself and takes %llu bytes of the stack each time: after %llu "
+			 "times there is none left, and nothing here says how often it may be.",
+		name, round, (unsigned long long)s->size / round);
+}
+
 static void report_recursion(struct stack *s, uint32_t at, bool large, struct findings *out)
 {
-	const struct flow_function *f = &s->f->functions[at];
-	AUTO_FREE char *name = flow_name(s->c->object, f);
 	const struct flow_call *call = recursive_call(s, at);
-	unsigned long long round = s->nodes[at].round;
 	struct finding *found;
 	char *message, *advice;
 
 	if (!call)
 		return;
-	message = xasprintf("%s %s, and takes %llu bytes of the stack each time: after %llu times "
-			    "there is none left, and nothing here says how often it may be.",
-		name, call->function == at ? "calls itself" : "calls itself by way of others",
-		round, round ? (unsigned long long)s->size / round : 0);
+	message = recursion_text(s, at, call);
 	advice = xstrdup("Use a loop, or pass down how deep it is and stop at a limit.");
-	if (large)
-		found = finding_add(
-			out, "stack-depth", SEVERITY_WARNING, CLASS_PASS, message, advice);
-	else
-		found = finding_add(
-			out, "stack-recursion", SEVERITY_NOTE, CLASS_PASS, message, advice);
+	found = large
+		? finding_add(out, "stack-depth", SEVERITY_WARNING, CLASS_PASS, message, advice)
+		: finding_add(out, "stack-recursion", SEVERITY_NOTE, CLASS_PASS, message, advice);
 	place(s, found, at, call->section, call->offset);
 }
 
@@ -343,18 +349,10 @@ static bool is_long(const struct stack *s, uint32_t at)
 	return true;
 }
 
-/* Of functions that go round together, only one is reported: the first in the file. */
-static bool is_first_of_round(const struct stack *s, uint32_t at)
+/* Of functions that go round together, only one is reported; and those that call themselves. */
+static bool is_round(const struct stack *s, uint32_t at)
 {
-	const struct flow_function *f = &s->f->functions[at];
-
-	if (!s->nodes[at].recursive)
-		return false;
-	for (size_t i = 0; i < f->ncalls; i++)
-		if (f->calls[i].function < at && s->nodes[f->calls[i].function].recursive &&
-			s->nodes[f->calls[i].function].round == s->nodes[at].round)
-			return false;
-	return true;
+	return s->nodes[at].recursive && (s->nodes[at].round || s->nodes[at].group == at);
 }
 
 static void report_all(struct stack *s, struct findings *out)
@@ -368,12 +366,12 @@ static void report_all(struct stack *s, struct findings *out)
 
 		if (f->frame > s->frame && frames++ < REPORTS_MAX)
 			report_frame(s, i, out);
-		if ((!s->nodes[i].called || f->taken) && is_long(s, i) && chains++ < REPORTS_MAX)
+		if ((!s->nodes[i].called || f->taken || f->passed) && is_long(s, i) &&
+			chains++ < REPORTS_MAX)
 			report_chain(s, i, out);
 		if (f->dynamic && s->c->q->thorough && more++ < REPORTS_MAX)
 			report_dynamic(s, i, out);
-		if ((large || s->c->q->thorough) && is_first_of_round(s, i) &&
-			rounds++ < REPORTS_MAX)
+		if ((large || s->c->q->thorough) && is_round(s, i) && rounds++ < REPORTS_MAX)
 			report_recursion(s, i, large, out);
 	}
 }
