@@ -87,6 +87,7 @@ static unsigned char *all_entered(const struct flow *f)
 	}
 	hand_on(f, &w, entered);
 	in = called_inside(f, entered);
+	in.anybody |= f->fpu_calls;
 	for (uint32_t i = 0; f->fpu && i < f->nfunctions; i++)
 		if ((in.anybody && (f->functions[i].taken || f->functions[i].passed)) ||
 			(in.elsewhere && f->functions[i].passed))

@@ -16,6 +16,7 @@ enum flow_role {
 	ROLE_FPU_BEGIN,
 	ROLE_FPU_END,
 	ROLE_FPU_THREAD, /* begins, for good */
+	ROLE_FPU_CALLS,	 /* begins, calls back what it is given, ends */
 	ROLE_FPU_UNSURE, /* does something to the registers */
 };
 

@@ -60,6 +60,9 @@ static enum flow_role role_by_name(const char *name)
 		return ROLE_FPU_END;
 	if (!strcmp(name, "fpu_kern_thread"))
 		return ROLE_FPU_THREAD;
+	/* The block ciphers' common part, up to Linux 5.11. */
+	if (starts_with(name, "glue_") && strstr(name, "_128bit"))
+		return ROLE_FPU_CALLS;
 	if ((strstr(name, "fpu") || strstr(name, "fpregs") || strstr(name, "fpstate")) &&
 		!IS_ONE_OF(name, no_fpu))
 		return ROLE_FPU_UNSURE;
@@ -88,6 +91,7 @@ static void read_roles(struct flow_reader *r)
 		r->roles[i] = (unsigned char)role;
 		r->flow->fpu |= role >= ROLE_FPU_BEGIN;
 		r->flow->own_fpu |= role == ROLE_FPU_THREAD;
+		r->flow->fpu_calls |= role == ROLE_FPU_CALLS;
 	}
 }
 

@@ -72,6 +72,7 @@ struct flow {
 	bool known;   /* whether this architecture's code can be read */
 	bool fpu;     /* the module asks the kernel for the registers, somewhere */
 	bool own_fpu; /* it keeps them to itself for a whole thread: fpu_kern_thread() */
+	bool fpu_calls; /* it hands functions of its own to somebody who calls them with the registers in use */
 	struct flow_function *functions; /* by section and start */
 	size_t nfunctions;
 };
