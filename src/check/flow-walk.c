@@ -21,6 +21,7 @@ struct walk {
 	uint32_t index;
 	uint64_t steps; /* that are left */
 	int32_t deepest;
+	bool lost; /* going over what no way leads to: how deep that is is not known */
 };
 
 /* The piece of code that one goes along in a straight line. */
@@ -409,7 +410,7 @@ static void deepen(struct walk *w, struct flow_state *now, int64_t by, bool coun
 	int64_t depth = now->depth + by;
 
 	now->depth = (int32_t)(depth < 0 ? 0 : depth > DEPTH_MAX ? DEPTH_MAX : depth);
-	if (counts && now->depth > w->deepest)
+	if (counts && !w->lost && now->depth > w->deepest)
 		w->deepest = now->depth;
 }
 
@@ -435,7 +436,7 @@ static void save(struct flow_state *now, const struct x86_insn *i)
 	if (i->value && (i->value != SLOT || now->depth != SLOT))
 		return;
 	now->other = (int32_t)at;
-	now->other_reg = i->reg;
+	now->other_reg = (unsigned char)(i->reg + 1);
 	now->lowered = false;
 }
 
@@ -446,7 +447,7 @@ static void restore(struct walk *w, struct step *s, const struct x86_insn *i)
 	if (i->reg == X86_RBP && now->frame >= 0) {
 		now->depth = now->frame;
 		deepen(w, now, -i->value, true);
-	} else if (i->reg == now->other_reg && now->other_reg) {
+	} else if (i->reg + 1 == now->other_reg) {
 		if (now->lowered) {
 			take_more(w, s);
 			return;
@@ -497,8 +498,8 @@ static void do_stack(struct walk *w, struct step *s, const struct x86_insn *i)
 		align(w, now, i->value);
 		break;
 	case X86_LOWER:
-		if (i->reg == now->other_reg)
-			now->lowered = now->other_reg != 0;
+		if (i->reg + 1 == now->other_reg)
+			now->lowered = true;
 		break;
 	case X86_TAKE_MORE:
 		take_more(w, s);
@@ -737,6 +738,7 @@ static void go_over_rest(struct walk *w)
 	struct flow_state lost = {
 		.depth = w->deepest, .frame = -1, .fpu = FPU_AS_ENTERED | FPU_UNKNOWN};
 
+	w->lost = true;
 	for (uint64_t at = w->f->start; at < end; at++) {
 		struct x86_insn i;
 

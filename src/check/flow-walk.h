@@ -25,7 +25,7 @@ struct flow_state {
 	int32_t depth;		 /* bytes, with the return address */
 	int32_t frame;		 /* where rbp points to, likewise; -1: nowhere known */
 	int32_t other;		 /* where another register does */
-	unsigned char other_reg; /* which; 0: none */
+	unsigned char other_reg; /* which, and 1; 0: none */
 	unsigned char lowered;	 /* and it was made smaller since */
 	unsigned char fpu;	 /* enum flow_fpu */
 	unsigned char spare;
