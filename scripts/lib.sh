@@ -5,7 +5,7 @@
 cd "$(dirname "$0")/.."  # scripts/ or bench/
 
 # What it takes to build kmodlab and to run it.
-build_packages="gcc libc6-dev linux-libc-dev meson ninja-build pkg-config libarchive-dev libelf-dev libdw-dev
+build_packages="gcc libc6-dev linux-libc-dev meson ninja-build pkg-config libarchive-dev libelf-dev libdw-dev libzydis-dev
 libjson-c-dev libinih-dev libcurl4-openssl-dev nettle-dev"
 run_packages="qemu-system-x86 bubblewrap mmdebstrap"
 # What it takes to build FreeBSD modules; everything else works without.

@@ -33,6 +33,7 @@ struct check_request {
 	struct stack_limits limits;
 	/* Also what a kernel says when it is asked to load it, and what is for information only. */
 	bool thorough;
+	bool frames; /* fill stack_use.frames, with their places */
 };
 
 /* What each check gets. */

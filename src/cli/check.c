@@ -174,6 +174,7 @@ static int check_all(const struct request *q, const struct plan *p)
 	o.trial.given = p->given;
 	if (q->silence.n)
 		o.trial.silence = &q->silence;
+	o.trial.frames = q->stack || q->json;
 	show_stack(show, q->stack);
 	show_attach(show, &o);
 	r = many_run(&o, &err);

@@ -243,6 +243,7 @@ static void check_modules(struct trial *t, const struct trial_options *o)
 				.debug = t->modules.items[i].debug,
 				.limits = o->limits,
 				.thorough = o->check_only,
+				.frames = o->frames,
 			},
 			&t->stacks[i], &t->findings);
 }

@@ -113,6 +113,7 @@ struct trial_options {
 	bool strict;	 /* a warning fails the trial */
 	bool check_only; /* end when it was built and checked: no machine; and check all that can be */
 	struct stack_limits limits;
+	bool frames; /* how much of the stack each function takes is to be told, too */
 	const struct strv *silence; /* rules whose findings do not count; may be NULL */
 	const struct strv
 		*typed; /* the options that the user gave, which no file overrules; may be NULL */

@@ -12,14 +12,14 @@ MODULE_PARM_DESC(raw, "what the sensor says");
  * The mistake: the registers for floating point are the running program's, and the kernel does not save them for
  * itself. Count in thousandths instead: raw * 48828 / 1000.
  */
-static noinline double celsius(int from) /* expect: compiler-error */
+static noinline double celsius(int from)
 {
-	return from * 0.048828; /* expect: compiler-error */
+	return from * 0.048828; /* expect: float-outside */
 }
 
 static int __init floating_init(void)
 {
-	pr_info("float: %d degrees\n", (int)celsius(raw)); /* expect: compiler-error */
+	pr_info("float: %d degrees\n", (int)celsius(raw)); /* expect: float-outside */
 	return 0;
 }
 
