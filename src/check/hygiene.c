@@ -27,28 +27,9 @@ static bool begins(const char *text, const char *with)
 	return !strncmp(text, with, strlen(with));
 }
 
-/* The last function that begins at or before the place; NULL: none. */
-static const struct flow_function *function_at(
-	const struct flow *flow, uint32_t section, uint64_t offset)
-{
-	size_t low = 0, high = flow->nfunctions;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct flow_function *f = &flow->functions[middle];
-
-		if (f->section < section || (f->section == section && f->start <= offset))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && flow->functions[low - 1].section == section ? &flow->functions[low - 1]
-								  : NULL;
-}
-
 static void set_place(struct check *c, struct finding *f, uint32_t section, uint64_t offset)
 {
-	const struct flow_function *in = function_at(c->flow, section, offset);
+	const struct flow_function *in = flow_function_at(c->flow, section, offset);
 
 	if (in && *in->name)
 		f->function = xstrdup(in->name);
@@ -116,7 +97,7 @@ static const struct flow_function *lacks_endbr(const struct check *c)
 		const struct flow_function *f = &c->flow->functions[i];
 		const struct object_section *s = &c->object->sections[f->section];
 
-		if (f->taken && *f->name && f->size >= sizeof endbr &&
+		if ((f->taken || f->passed) && !f->cold && *f->name && f->size >= sizeof endbr &&
 			s->size - f->start >= sizeof endbr &&
 			memcmp(s->bytes + f->start, endbr, sizeof endbr))
 			return f;
@@ -219,7 +200,7 @@ static const char *referred(const struct check *c, const struct object_relocatio
 		return s->name;
 	if (code && r->type != R_X86_64_64)
 		at += 4;
-	f = code ? function_at(c->flow, s->section, at) : NULL;
+	f = code ? flow_function_at(c->flow, s->section, at) : NULL;
 	return f && *f->name ? f->name : s->name;
 }
 
@@ -306,6 +287,13 @@ static char *quoted(const char *format)
 	return xasprintf("\"%s%s\"", clean, format[len] && format[len] != '\n' ? "…" : "");
 }
 
+static bool is_printk(const struct object *o, const struct flow_call *call)
+{
+	const char *name = call->symbol ? o->symbols[call->symbol].name : "";
+
+	return !strcmp(name, "_printk") || !strcmp(name, "printk");
+}
+
 static void check_printk(struct check *c, struct findings *out)
 {
 	if (c->q->target->os != TARGET_LINUX)
@@ -319,8 +307,7 @@ static void check_printk(struct check *c, struct findings *out)
 			struct finding *found;
 			AUTO_FREE char *text = NULL;
 
-			if (!call->name ||
-				(strcmp(call->name, "_printk") && strcmp(call->name, "printk")))
+			if (!is_printk(c->object, call))
 				continue;
 			format = format_of(c->object, f, call);
 			if (!format || *format == '\001' || !*format)

@@ -213,10 +213,14 @@ static struct seen *collect(const struct check *c, size_t *n)
 		const struct flow_function *f = &c->flow->functions[i];
 
 		for (size_t k = 0; k < f->ncalls; k++) {
-			struct seen key = {.name = f->calls[k].name}, *s;
+			struct seen key = {.name = c->object->symbols
+						    ? c->object->symbols[f->calls[k].symbol].name
+						    : ""},
+				    *s;
 
-			s = key.name && *n ? bsearch(&key, all, *n, sizeof *all, seen_by_name)
-					   : NULL;
+			s = f->calls[k].symbol && *n
+				? bsearch(&key, all, *n, sizeof *all, seen_by_name)
+				: NULL;
 			if (!s)
 				continue;
 			if (!s->calls++) {

@@ -67,7 +67,7 @@ static const struct finding *find(const struct made *m, const char *rule)
 static unsigned marked_line(const char *rule)
 {
 	AUTO_FREE char *mark = xasprintf("line: %s ", rule);
-	FILE *f = fopen(SOURCE "/tests/unit/code/sloppy/sloppy.c", "r");
+	FILE *f = fopen(SOURCE "/tests/unit/code/driver/sloppy.c", "r");
 	char line[256];
 	unsigned n = 0;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What somebody in a hurry writes; tests/unit/test_hygiene.c says what is to be found in it, and where. */
-#include "kernel.h"
+#include "hasty.h"
 
 char name[16];
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a kernel's header brings, for sloppy.c. */
+/* What a kernel's header brings, for driver/sloppy.c. */
 #define noinline __attribute__((noinline))
 #define __init	 __attribute__((section(".init.text")))
 #define INFO(text)                                                                                 \
