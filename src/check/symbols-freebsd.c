@@ -62,7 +62,15 @@ void freebsd_symbol_look_up(const struct target *target, const char *name, struc
 		return;
 	}
 	out->state = SYMBOL_ABSENT;
-	out->nearest = names_nearest(names, whole_line, name);
+}
+
+char *freebsd_symbol_nearest(const struct target *target, const char *name)
+{
+	AUTO_BUF struct buf raw = {0};
+
+	if (!target->symbols || path_read(target->symbols, FILE_MAX_BYTES, &raw) || !raw.len)
+		return NULL;
+	return names_nearest((struct text){raw.data, raw.len}, whole_line, name);
 }
 
 static const struct {

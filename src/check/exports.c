@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Module.symvers is a megabyte and more, and a small module asks for ten of its twenty thousand lines. So the index
+ * has next to nothing of a line: where it begins, and a hash of the symbol; the rest is read when it
+ * is asked for. That takes about a millisecond.
+ */
+#include "check/exports.h"
+
+#include "base/path.h"
+#include "check/ko.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define FILE_MAX_BYTES (256u << 20)
+
+struct slot {
+	uint32_t hash;
+	uint32_t at; /* where the line begins, plus one; 0: the slot is free */
+};
+
+struct exports {
+	struct exports *next;
+	char *path;
+	struct stat was;
+	bool empty;
+	struct buf file;
+	struct slot *slots;
+	uint32_t mask;
+	bool versions;
+};
+
+static bool text_begins(struct text t, const char *word)
+{
+	size_t len = strlen(word);
+
+	return t.len >= len && !memcmp(t.p, word, len);
+}
+
+/* ---- lines ---- */
+
+static struct text next_field(struct text *line)
+{
+	const char *tab = memchr(line->p, '\t', line->len);
+	struct text field = {line->p, tab ? (size_t)(tab - line->p) : line->len};
+
+	line->p += field.len + (tab != NULL);
+	line->len -= field.len + (tab != NULL);
+	return field;
+}
+
+static uint32_t hexadecimal(struct text t)
+{
+	uint32_t value = 0;
+
+	for (size_t i = text_begins(t, "0x") ? 2 : 0; i < t.len; i++) {
+		static const char digits[] = "0123456789abcdef";
+		const char *digit = memchr(digits, t.p[i] | 0x20, 16);
+
+		if (!digit)
+			return 0;
+		value = value << 4 | (uint32_t)(digit - digits);
+	}
+	return value;
+}
+
+static bool parse(struct text line, struct exported *out)
+{
+	struct text kind, last;
+
+	out->version = hexadecimal(next_field(&line));
+	out->symbol = next_field(&line);
+	out->owner = next_field(&line);
+	kind = next_field(&line);
+	out->space = next_field(&line);
+	/* Linux 5.4 and 5.5 had the namespace third. */
+	if (!text_begins(kind, "EXPORT_") && text_begins(out->space, "EXPORT_")) {
+		last = out->space;
+		out->space = out->owner;
+		out->owner = kind;
+		kind = last;
+	}
+	out->gpl = text_begins(kind, "EXPORT_SYMBOL_GPL");
+	return out->symbol.len && text_begins(kind, "EXPORT_");
+}
+
+static bool exported_name(struct text line, struct text *name)
+{
+	struct exported e;
+
+	if (!parse(line, &e))
+		return false;
+	*name = e.symbol;
+	return true;
+}
+
+/* ---- the index ---- */
+
+static uint32_t hash_of(const char *p, size_t len)
+{
+	uint64_t hash = len, word;
+
+	for (; len >= sizeof word; p += sizeof word, len -= sizeof word) {
+		memcpy(&word, p, sizeof word);
+		hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		hash ^= hash >> 32;
+	}
+	word = 0;
+	memcpy(&word, p, len);
+	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return (uint32_t)(hash >> 32);
+}
+
+static struct text line_at(const struct exports *e, size_t at)
+{
+	struct text rest = {e->file.data + at, e->file.len - at}, line = {0};
+
+	text_line(&rest, &line);
+	return line;
+}
+
+/* The slot with that symbol, or the free one where it would go. */
+static struct slot *slot_of(const struct exports *e, struct text symbol, uint32_t hash)
+{
+	for (uint32_t i = hash & e->mask;; i = (i + 1) & e->mask) {
+		struct slot *s = &e->slots[i];
+		struct text line, there;
+
+		if (!s->at)
+			return s;
+		if (s->hash != hash)
+			continue;
+		line = line_at(e, s->at - 1);
+		next_field(&line);
+		there = next_field(&line);
+		if (there.len == symbol.len && !memcmp(there.p, symbol.p, symbol.len))
+			return s;
+	}
+}
+
+static void fill(struct exports *e)
+{
+	struct text rest = {e->file.data, e->file.len}, line;
+	/* A line has "0x", eight digits and three tabs at the very least, and half of the slots stay free. */
+	uint32_t most = (uint32_t)(e->file.len / 24 + 1), size = 64;
+
+	while (size < most * 2)
+		size *= 2;
+	e->slots = xcalloc(size, sizeof *e->slots);
+	e->mask = size - 1;
+	while (most && text_line(&rest, &line)) {
+		struct text fields = line, symbol;
+		struct slot *s;
+		uint32_t hash;
+
+		next_field(&fields);
+		symbol = next_field(&fields);
+		if (!symbol.len)
+			continue;
+		hash = hash_of(symbol.p, symbol.len);
+		s = slot_of(e, symbol, hash);
+		if (s->at)
+			continue;
+		*s = (struct slot){hash, (uint32_t)(line.p - e->file.data) + 1};
+		most--;
+	}
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+		a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+const struct exports *exports_of(const struct target *target)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct exports *all; /* never freed: targets are few */
+	AUTO_FREE char *path = NULL;
+	struct exported layout;
+	struct exports *e;
+	struct stat st;
+
+	if (target->os != TARGET_LINUX)
+		return NULL;
+	path = xasprintf("%s%s/Module.symvers", strcmp(target->root, "/") ? target->root : "",
+		target->build);
+	if (stat(path, &st))
+		return NULL;
+	pthread_mutex_lock(&lock);
+	for (e = all; e; e = e->next)
+		if (same_file(&e->was, &st) && !strcmp(e->path, path))
+			break;
+	if (!e) {
+		e = xcalloc(1, sizeof *e);
+		e->next = all;
+		e->path = xstrdup(path);
+		e->was = st;
+		e->empty = path_read(path, FILE_MAX_BYTES, &e->file) || !e->file.len;
+		if (!e->empty) {
+			fill(e);
+			e->versions = exports_find(e, "module_layout", &layout) && layout.version;
+		}
+		all = e;
+	}
+	pthread_mutex_unlock(&lock);
+	return e->empty ? NULL : e;
+}
+
+bool exports_find(const struct exports *e, const char *symbol, struct exported *out)
+{
+	struct text name = {symbol, strlen(symbol)};
+	const struct slot *s = slot_of(e, name, hash_of(name.p, name.len));
+
+	return s->at && parse(line_at(e, s->at - 1), out);
+}
+
+bool exports_have_versions(const struct exports *e)
+{
+	return e->versions;
+}
+
+char *exports_nearest(const struct exports *e, const char *symbol)
+{
+	return names_nearest((struct text){e->file.data, e->file.len}, exported_name, symbol);
+}
+
+char *exports_owner_name(const struct exported *e)
+{
+	AUTO_FREE char *path = xstrndup(e->owner.p, e->owner.len);
+
+	return ko_module_name(path);
+}
