@@ -167,12 +167,6 @@ static void fill(struct exports *e)
 	}
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-		a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 const struct exports *exports_of(const struct target *target)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -190,7 +184,7 @@ const struct exports *exports_of(const struct target *target)
 		return NULL;
 	pthread_mutex_lock(&lock);
 	for (e = all; e; e = e->next)
-		if (same_file(&e->was, &st) && !strcmp(e->path, path))
+		if (names_same_file(&e->was, &st) && !strcmp(e->path, path))
 			break;
 	if (!e) {
 		e = xcalloc(1, sizeof *e);

@@ -44,13 +44,11 @@ static void name_owner(const char *file, struct symbol_info *out)
 
 void freebsd_symbol_look_up(const struct target *target, const char *name, struct symbol_info *out)
 {
-	AUTO_BUF struct buf raw = {0};
+	struct text names = names_file(target->symbols);
 	AUTO_FREE char *file = NULL;
-	struct text names;
 
-	if (!target->symbols || path_read(target->symbols, FILE_MAX_BYTES, &raw) || !raw.len)
+	if (!names.len)
 		return;
-	names = (struct text){raw.data, raw.len};
 	out->state = SYMBOL_EXPORTED;
 	if (names_have(names, name)) {
 		out->owner = xstrdup("kernel");
@@ -66,11 +64,7 @@ void freebsd_symbol_look_up(const struct target *target, const char *name, struc
 
 char *freebsd_symbol_nearest(const struct target *target, const char *name)
 {
-	AUTO_BUF struct buf raw = {0};
-
-	if (!target->symbols || path_read(target->symbols, FILE_MAX_BYTES, &raw) || !raw.len)
-		return NULL;
-	return names_nearest((struct text){raw.data, raw.len}, whole_line, name);
+	return names_nearest(names_file(target->symbols), whole_line, name);
 }
 
 static const struct {

@@ -5,25 +5,21 @@
  */
 #include "check/symbols.h"
 
-#include "base/path.h"
 #include "check/exports.h"
 #include "check/names.h"
 #include "check/symbols-freebsd.h"
 
 #include <string.h>
 
-#define FILE_MAX_BYTES (256u << 20)
-
 /* ---- looking up ---- */
 
 static enum symbol_state not_exported(const struct target *target, const char *name)
 {
-	AUTO_BUF struct buf names = {0};
+	struct text names = names_file(target->symbols);
 
-	if (!target->symbols || path_read(target->symbols, FILE_MAX_BYTES, &names) || !names.len)
+	if (!names.len)
 		return SYMBOL_UNKNOWN;
-	return names_have((struct text){names.data, names.len}, name) ? SYMBOL_UNEXPORTED
-								      : SYMBOL_ABSENT;
+	return names_have(names, name) ? SYMBOL_UNEXPORTED : SYMBOL_ABSENT;
 }
 
 static void look_up_linux(const struct target *target, const char *name, struct symbol_info *out)

@@ -1,0 +1,647 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What Linux asks when it loads a module, in kernel/module/main.c and version.c (kernel/module.c before 5.19):
+ * the version magic, the licence, and of each symbol whether it is exported, to whom, in which namespace and in
+ * which version.
+ */
+#include "check/loads.h"
+
+#include "base/archive.h"
+#include "base/path.h"
+#include "check/exports.h"
+#include "check/own.h"
+#include "check/section.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define MODULE_MAX ((size_t)256 << 20) /* bytes in one .ko */
+#define CONFIG_MAX ((size_t)16 << 20)
+
+/* A symbol with the version that the module was built for. */
+struct version {
+	const char *name;
+	uint32_t crc;
+};
+
+/* A namespace that was not imported, and what is used of it. */
+struct space {
+	struct text name;
+	struct strv symbols;
+};
+
+struct linux_check {
+	struct check *c;
+	const struct ko *ko;
+	const struct target *target;
+	const struct exports *exports;
+	bool compatible;	  /* its licence, with the GPL */
+	bool versioned;		  /* the module has versions */
+	struct version *versions; /* by name */
+	size_t nversions;
+	bool given_read;
+	struct strv from_given; /* what modules export that it depends on and that were given */
+	struct strv unknown, gpl, differing, unversioned;
+	struct space *spaces;
+	size_t nspaces;
+};
+
+/* ---- the kernel's configuration ---- */
+
+static void read_config(const struct target *t, struct buf *out)
+{
+	static const char *const files[] = {"include/config/auto.conf", ".config"};
+
+	for (size_t i = 0; i < 2 && !out->len; i++) {
+		AUTO_FREE char *path = xasprintf(
+			"%s%s/%s", strcmp(t->root, "/") ? t->root : "", t->build, files[i]);
+
+		/* So that a line can be looked for with the newlines around it. */
+		buf_adds(out, "\n");
+		if (path_read(path, CONFIG_MAX, out))
+			out->len = 0;
+	}
+}
+
+static bool is_set(const struct buf *config, const char *option)
+{
+	AUTO_FREE char *line = xasprintf("\nCONFIG_%s=y\n", option);
+
+	return config->len && memmem(config->data, config->len, line, strlen(line));
+}
+
+static bool configured(const struct target *t, const char *option)
+{
+	AUTO_BUF struct buf config = {0};
+
+	read_config(t, &config);
+	return is_set(&config, option);
+}
+
+/* ---- the version magic ---- */
+
+/* VERMAGIC_STRING of include/linux/vermagic.h, for a target without modules to read it from. */
+static char *made_up_vermagic(const struct target *t)
+{
+	AUTO_BUF struct buf config = {0};
+
+	read_config(t, &config);
+	/* That one has a number in it which stands nowhere else. */
+	if (!config.len || strcmp(t->arch, "x86_64") || is_set(&config, "RANDSTRUCT"))
+		return NULL;
+	return xasprintf("%s %s%s%s%s", t->release, is_set(&config, "SMP") ? "SMP " : "",
+		is_set(&config, "PREEMPT_RT") ? "preempt_rt "
+			: is_set(&config, "PREEMPT_BUILD") || is_set(&config, "PREEMPT")
+			? "preempt "
+			: "",
+		is_set(&config, "MODULE_UNLOAD") ? "mod_unload " : "",
+		is_set(&config, "MODVERSIONS") ? "modversions " : "");
+}
+
+/* What the target's kernel wants; NULL if that is not known. Found out once for each. */
+static const char *wanted_vermagic(const struct target *t)
+{
+	static struct wanted {
+		struct wanted *next;
+		char *name, *vermagic;
+	} * all;
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	AUTO_FREE char *name = xasprintf("%s %s %s", t->root, t->build, t->release);
+	struct wanted *w;
+
+	pthread_mutex_lock(&lock);
+	for (w = all; w && strcmp(w->name, name); w = w->next)
+		;
+	if (!w) {
+		char *vermagic = own_vermagic(t);
+
+		w = xcalloc(1, sizeof *w);
+		*w = (struct wanted){all, xstrdup(name), vermagic ? vermagic : made_up_vermagic(t)};
+		all = w;
+	}
+	pthread_mutex_unlock(&lock);
+	return w->vermagic;
+}
+
+static size_t trimmed(const char *text)
+{
+	size_t len = strlen(text);
+
+	while (len && text[len - 1] == ' ')
+		len--;
+	return len;
+}
+
+/* Whether they differ from the blank on, or (`all`) at all. */
+static bool magic_differs(const char *has, const char *wants, bool all)
+{
+	if (!all) {
+		has += strcspn(has, " ");
+		wants += strcspn(wants, " ");
+	}
+	return trimmed(has) != trimmed(wants) || memcmp(has, wants, trimmed(has)) != 0;
+}
+
+static const struct version *version_of(const struct linux_check *l, const char *name);
+
+/* Whether the layout of struct module is another: what the kernel looks at first of all. */
+static bool layout_differs(const struct linux_check *l)
+{
+	const struct version *v = l->versioned ? version_of(l, "module_layout") : NULL;
+	struct exported e;
+
+	return l->exports && exports_have_versions(l->exports) && v &&
+		exports_find(l->exports, v->name, &e) && e.version != v->crc;
+}
+
+/* Whether it was built for this kernel. */
+static bool check_vermagic(const struct linux_check *l, struct findings *out)
+{
+	const char *wants = wanted_vermagic(l->target), *has = l->ko->vermagic;
+	bool layout = layout_differs(l);
+
+	if (!has) {
+		bool forced = configured(l->target, "MODULE_FORCE_LOAD");
+
+		finding_add(out, "vermagic", forced ? SEVERITY_WARNING : SEVERITY_ERROR,
+			forced ? CLASS_PASS : CLASS_LOAD,
+			xasprintf(
+				"%s has no version magic: the kernel cannot tell which one it was "
+				"built for, and %s",
+				l->ko->name,
+				forced ? "counts as tainted when it has loaded it" : "refuses it"),
+			xstrdup("Build it with the kernel's own Makefile (make -C .../build M=...), "
+				"and leave its .modinfo as it is."));
+		return forced && !layout;
+	}
+	if (wants && magic_differs(has, wants, layout || !l->versioned)) {
+		loads_error(out, "vermagic",
+			xasprintf("%s was built for another kernel: its version magic is \"%.*s\", "
+				  "this kernel's is \"%.*s\"",
+				l->ko->name, (int)trimmed(has), has, (int)trimmed(wants), wants),
+			xstrdup("Build it against this target's headers (give the source directory), "
+				"or take the target that it was built for."));
+		return false;
+	}
+	if (layout)
+		loads_error(out, "symbol-version",
+			xasprintf(
+				"%s was built against another version of the symbol module_layout "
+				"than this kernel has",
+				l->ko->name),
+			xstrdup("Build it against this target's headers: give the source directory."));
+	return !layout;
+}
+
+/* ---- the licence ---- */
+
+/* include/linux/license.h and module.h. The last one is known, but not compatible. */
+static const char *const licences[] = {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL",
+	"Dual MIT/GPL", "Dual MPL/GPL", "Proprietary"};
+#define NLICENCES (sizeof licences / sizeof *licences)
+
+static const char *meant_licence(const char *text)
+{
+	bool gpl =
+		strcasestr(text, "gpl") && !strcasestr(text, "lgpl") && !strcasestr(text, "agpl");
+
+	if (strcasestr(text, "mit") && (gpl || !strcasecmp(text, "mit")))
+		return "Dual MIT/GPL";
+	if (strcasestr(text, "bsd"))
+		return "Dual BSD/GPL";
+	if (strcasestr(text, "mpl") && gpl)
+		return "Dual MPL/GPL";
+	return gpl ? "GPL" : NULL;
+}
+
+static void check_licence(struct linux_check *l, struct findings *out)
+{
+	const char *meant;
+
+	for (size_t i = 0; l->ko->license && i < NLICENCES; i++)
+		if (!strcmp(l->ko->license, licences[i])) {
+			l->compatible = i + 1 < NLICENCES;
+			return;
+		}
+	if (!l->ko->license)
+		return;
+	meant = meant_licence(l->ko->license);
+	loads_warning(out, "license-unknown",
+		xasprintf(
+			"%s names the licence \"%s\", which is none of those that Linux knows: to it "
+			"the module is proprietary, and it keeps its GPL-only symbols from it",
+			l->ko->name, l->ko->license),
+		xasprintf(
+			"%s%s%sIt knows \"GPL\", \"GPL v2\", \"GPL and additional rights\", \"Dual "
+			"BSD/GPL\", \"Dual MIT/GPL\", \"Dual MPL/GPL\" and \"Proprietary\".",
+			meant ? "Write \"" : "", meant ? meant : "",
+			meant ? "\" if that is what it is. " : ""));
+}
+
+/* ---- the versions of symbols ---- */
+
+static int by_name(const void *a, const void *b)
+{
+	const struct version *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+static const struct version *version_of(const struct linux_check *l, const char *name)
+{
+	const struct version key = {.name = name};
+
+	return l->nversions ? bsearch(&key, l->versions, l->nversions, sizeof *l->versions, by_name)
+			    : NULL;
+}
+
+/* struct modversion_info { unsigned long crc; char name[64 - sizeof(unsigned long)]; } */
+static void read_plain_versions(struct linux_check *l, const struct object_section *s)
+{
+	l->versions = xcalloc(s->size / 64, sizeof *l->versions);
+	for (uint64_t at = 0; s->size - at >= 64; at += 64) {
+		const char *name = (const char *)s->bytes + at + 8;
+		struct version *v = &l->versions[l->nversions];
+
+		if (!memchr(name, 0, 56))
+			continue;
+		memcpy(&v->crc, s->bytes + at, sizeof v->crc);
+		v->name = name;
+		l->nversions++;
+	}
+}
+
+/* Since Linux 6.14, for names that are too long for the other form: checksums in one section, names one
+ * after another in the second. */
+static void read_long_versions(struct linux_check *l, const struct object_section *crcs,
+	const struct object_section *names)
+{
+	const struct span span = {names->bytes, names->size};
+	uint64_t at = 0;
+
+	l->versions = xcalloc(crcs->size / 4, sizeof *l->versions);
+	for (uint64_t i = 0; i < crcs->size / 4; i++) {
+		struct version *v = &l->versions[l->nversions];
+		const char *name = span_string(span, at, SYMBOL_NAME_MAX);
+
+		if (!name)
+			return;
+		memcpy(&v->crc, crcs->bytes + i * 4, sizeof v->crc);
+		v->name = name;
+		l->nversions++;
+		at += strlen(name) + 1;
+	}
+}
+
+static const struct object_section *section(const struct linux_check *l, const char *name)
+{
+	uint32_t i = object_section(l->c->object, name);
+
+	return i == OBJECT_NONE || !l->c->object->sections[i].bytes ? NULL
+								    : &l->c->object->sections[i];
+}
+
+static void read_versions(struct linux_check *l)
+{
+	const struct object_section *plain = section(l, "__versions");
+	const struct object_section *crcs = section(l, "__version_ext_crcs");
+	const struct object_section *names = section(l, "__version_ext_names");
+
+	l->versioned = plain || (crcs && names);
+	if (crcs && names)
+		read_long_versions(l, crcs, names);
+	else if (plain)
+		read_plain_versions(l, plain);
+	if (l->nversions)
+		qsort(l->versions, l->nversions, sizeof *l->versions, by_name);
+}
+
+/* Whether the module that exports it is given too: that one will be loaded, not the target's own. */
+static bool is_given(const struct linux_check *l, const struct exported *e)
+{
+	AUTO_FREE char *owner = exports_owner_name(e);
+
+	for (size_t i = 0; i < l->c->q->nbeside; i++)
+		if (ko_answers_to(&l->c->q->beside[i], owner))
+			return true;
+	return l->c->q->given && shelf_find(l->c->q->given, TARGET_LINUX, owner, l->c->q->path);
+}
+
+static void check_version(struct linux_check *l, const char *symbol, const struct exported *e)
+{
+	const struct version *v;
+
+	if (!e->version || !l->versioned || !exports_have_versions(l->exports))
+		return;
+	v = version_of(l, symbol);
+	if ((v && v->crc == e->version) || is_given(l, e))
+		return;
+	strv_add(v ? &l->differing : &l->unversioned, symbol);
+}
+
+static void tell_versions(const struct linux_check *l, struct findings *out)
+{
+	AUTO_FREE char *differing = loads_list(&l->differing);
+	AUTO_FREE char *unversioned = loads_list(&l->unversioned);
+	int major = 0, minor = 0;
+	bool refused;
+
+	if (l->differing.n)
+		loads_error(out, "symbol-version",
+			xasprintf("%s was built against %s of the symbol%s %s than this kernel has",
+				l->ko->name,
+				l->differing.n > 1 ? "other versions" : "another version",
+				l->differing.n > 1 ? "s" : "", differing),
+			xasprintf("Build the module against this target's own headers: give its "
+				  "source directory."));
+	if (!l->unversioned.n)
+		return;
+	/* Kernels used to say so once and to go on. */
+	refused = sscanf(l->target->release, "%d.%d", &major, &minor) == 2 &&
+		(major > 6 || (major == 6 && minor >= 1));
+	finding_add(out, "symbol-version", refused ? SEVERITY_ERROR : SEVERITY_WARNING,
+		refused ? CLASS_LOAD : CLASS_PASS,
+		xasprintf("%s does not say against which version of the symbol%s %s it was built",
+			l->ko->name, l->unversioned.n > 1 ? "s" : "", unversioned),
+		xstrdup("Build it in a tree that has its Module.symvers: without that modpost warns "
+			"that a symbol has no version."));
+}
+
+/* ---- namespaces ---- */
+
+static bool same_module(const char *a, const char *b, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((a[i] == '-' ? '_' : a[i]) != (b[i] == '-' ? '_' : b[i]))
+			return false;
+	return true;
+}
+
+/* "module:kvm,kvm-*": for those modules alone. */
+static bool is_for_module(struct text list, const char *module)
+{
+	size_t len = strlen(module);
+
+	while (list.len) {
+		const char *comma = memchr(list.p, ',', list.len);
+		size_t n = comma ? (size_t)(comma - list.p) : list.len;
+		bool any = n && list.p[n - 1] == '*';
+		size_t fixed = n - any;
+
+		if ((any ? fixed <= len : fixed == len) && same_module(list.p, module, fixed))
+			return true;
+		list.p += n + (comma != NULL);
+		list.len -= n + (comma != NULL);
+	}
+	return false;
+}
+
+#define FOR_MODULES "module:"
+
+static bool is_private(struct text space)
+{
+	return space.len > strlen(FOR_MODULES) &&
+		!memcmp(space.p, FOR_MODULES, strlen(FOR_MODULES));
+}
+
+static void check_space(struct linux_check *l, const char *symbol, struct text space)
+{
+	const size_t skip = strlen(FOR_MODULES);
+	struct space *s = NULL;
+
+	if (is_private(space) &&
+		is_for_module((struct text){space.p + skip, space.len - skip}, l->ko->name))
+		return;
+	for (size_t i = 0; i < l->ko->imports.n; i++)
+		if (strlen(l->ko->imports.v[i]) == space.len &&
+			!memcmp(l->ko->imports.v[i], space.p, space.len))
+			return;
+	for (size_t i = 0; i < l->nspaces && !s; i++)
+		if (l->spaces[i].name.len == space.len &&
+			!memcmp(l->spaces[i].name.p, space.p, space.len))
+			s = &l->spaces[i];
+	if (!s) {
+		s = ARRAY_ADD(l->spaces, l->nspaces);
+		s->name = space;
+	}
+	strv_add(&s->symbols, symbol);
+}
+
+static void tell_space(const struct linux_check *l, const struct space *s, struct findings *out)
+{
+	AUTO_FREE char *list = loads_list(&s->symbols), *name = xstrndup(s->name.p, s->name.len);
+	bool allowed = configured(l->target, "MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS");
+	char *message, *advice;
+
+	if (is_private(s->name)) {
+		message = xasprintf("%s uses %s, which the kernel exports to %s alone", l->ko->name,
+			list, name + strlen(FOR_MODULES));
+		advice = xstrdup("It is not for modules from elsewhere: find another function.");
+	} else {
+		message = xasprintf("%s uses %s from the symbol namespace %s without importing it",
+			l->ko->name, list, name);
+		advice = xasprintf("Add MODULE_IMPORT_NS(%s); (from Linux 6.13 on with quotes: "
+				   "\"%s\") to the source.",
+			name, name);
+	}
+	if (allowed)
+		loads_warning(out, "namespace-import", message, advice);
+	else
+		loads_error(out, "namespace-import", message, advice);
+}
+
+/* ---- symbols ---- */
+
+static bool among(const struct strv *names, const char *name)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (!strcmp(names->v[i], name))
+			return true;
+	return false;
+}
+
+/* What the given modules export that this one says it depends on. */
+static void read_given(struct linux_check *l)
+{
+	l->given_read = true;
+	for (size_t i = 0; l->c->q->given && i < l->ko->depends.n; i++) {
+		AUTO_FREE char *name = ko_module_name(l->ko->depends.v[i]);
+		const char *path = shelf_find(l->c->q->given, TARGET_LINUX, name, l->c->q->path);
+		AUTO_BUF struct buf bytes = {0};
+		struct error err;
+		struct ko ko;
+
+		if (!path || archive_read_plain(path, MODULE_MAX, &bytes, &err))
+			continue;
+		ko_read(bytes.data, bytes.len, path, &ko);
+		for (size_t k = 0; k < ko.exports.n; k++)
+			strv_add(&l->from_given, ko.exports.v[k]);
+		ko_free(&ko);
+	}
+}
+
+static bool others_export(struct linux_check *l, const char *symbol)
+{
+	for (size_t i = 0; i < l->c->q->nbeside; i++)
+		if (among(&l->c->q->beside[i].exports, symbol))
+			return true;
+	if (!l->given_read)
+		read_given(l);
+	return among(&l->from_given, symbol);
+}
+
+static void check_symbol(struct linux_check *l, const char *symbol)
+{
+	struct exported e;
+
+	if (!exports_find(l->exports, symbol, &e)) {
+		if (!others_export(l, symbol))
+			strv_add(&l->unknown, symbol);
+		return;
+	}
+	if (e.gpl && !l->compatible) {
+		strv_add(&l->gpl, symbol);
+		return;
+	}
+	check_version(l, symbol, &e);
+	if (e.space.len)
+		check_space(l, symbol, e.space);
+}
+
+static void tell_gpl(const struct linux_check *l, struct findings *out)
+{
+	AUTO_FREE char *list = loads_list(&l->gpl);
+
+	if (l->gpl.n)
+		loads_error(out, "license-gpl",
+			xasprintf(
+				"%s uses %s, which the kernel gives to GPL-compatible modules only, and "
+				"its licence is %s%s%s",
+				l->ko->name, list, l->ko->license ? "\"" : "",
+				l->ko->license ? l->ko->license : "none",
+				l->ko->license ? "\"" : ""),
+			xstrdup("MODULE_LICENSE must name a GPL-compatible licence (\"GPL\", \"Dual "
+				"MIT/GPL\", \"Dual BSD/GPL\"), and the code be under it."));
+}
+
+/* ---- modules that it needs ---- */
+
+/* Whether one of its symbols comes from the module `name`, as the target has it. */
+static bool gets_from(const struct linux_check *l, const char *name)
+{
+	struct exported e;
+
+	for (size_t i = 0; i < l->ko->undefined.n; i++) {
+		AUTO_FREE char *owner = NULL;
+
+		if (!exports_find(l->exports, l->ko->undefined.v[i], &e))
+			continue;
+		owner = exports_owner_name(&e);
+		if (!strcmp(owner, name))
+			return true;
+	}
+	return false;
+}
+
+/* Only asked when symbols are missing: the kernel itself looks at nothing else. */
+static void tell_dependencies(const struct linux_check *l, struct findings *out)
+{
+	for (size_t i = 0; i < l->ko->depends.n; i++) {
+		AUTO_FREE char *name = ko_module_name(l->ko->depends.v[i]), *file = NULL;
+		bool there = gets_from(l, name);
+
+		for (size_t k = 0; k < l->c->q->nbeside && !there; k++)
+			there = ko_answers_to(&l->c->q->beside[k], name);
+		if (there)
+			continue;
+		file = own_or_given_file(l->target, l->c->q->given, l->c->q->path, name);
+		if (!file)
+			loads_error(out, "dependency-missing",
+				xasprintf(
+					"%s depends on the module %s, which this kernel does not have "
+					"and which was not given",
+					l->ko->name, name),
+				xasprintf("If %s is yours, name its .ko on the command line too.",
+					name));
+	}
+}
+
+/* ---- init and exit ---- */
+
+static void check_functions(const struct linux_check *l, struct findings *out)
+{
+	if (l->ko->has_init && !l->ko->has_exit)
+		loads_warning(out, "no-exit",
+			xasprintf("%s has an init but no exit, so it can never be unloaded",
+				l->ko->name),
+			xstrdup("Write an exit function that undoes the init, and name it in "
+				"module_exit()."));
+	if (l->ko->has_exit && !l->ko->has_init)
+		loads_warning(out, "no-init",
+			xasprintf("%s has an exit but no init, so that there is nothing for it to "
+				  "undo",
+				l->ko->name),
+			xstrdup("Name the function that is to run at the load in module_init()."));
+	else if (!l->ko->has_init && !l->ko->exports.n)
+		loads_warning(out, "no-init",
+			xasprintf("%s has no init and exports nothing: the kernel loads it, and "
+				  "never runs any of it",
+				l->ko->name),
+			xstrdup("Name the function that is to run at the load in module_init()."));
+}
+
+static void check_duplicates(const struct linux_check *l, struct findings *out)
+{
+	struct exported e;
+
+	for (size_t i = 0; i < l->ko->exports.n; i++)
+		if (exports_find(l->exports, l->ko->exports.v[i], &e) && e.owner.len == 7 &&
+			!memcmp(e.owner.p, "vmlinux", 7))
+			loads_error(out, "symbol-duplicate",
+				xasprintf("%s exports %s, which the kernel exports already",
+					l->ko->name, l->ko->exports.v[i]),
+				xstrdup("Rename the symbol, or do not export it."));
+}
+
+static void check_symbols(struct linux_check *l, bool right_kernel, struct findings *out)
+{
+	for (size_t i = 0; i < l->ko->undefined.n; i++)
+		check_symbol(l, l->ko->undefined.v[i]);
+	/* Of a module for another kernel, that they differ is no news. */
+	if (right_kernel)
+		tell_versions(l, out);
+	if (l->unknown.n)
+		tell_dependencies(l, out);
+	loads_unknown(l->c, &l->unknown, NULL, out);
+	tell_gpl(l, out);
+	for (size_t i = 0; i < l->nspaces; i++)
+		tell_space(l, &l->spaces[i], out);
+	check_duplicates(l, out);
+}
+
+void loads_linux(struct check *c, struct findings *out)
+{
+	struct linux_check l = {.c = c,
+		.ko = c->q->ko,
+		.target = c->q->target,
+		.exports = exports_of(c->q->target)};
+	bool right;
+
+	read_versions(&l);
+	right = check_vermagic(&l, out);
+	check_licence(&l, out);
+	if (l.exports)
+		check_symbols(&l, right, out);
+	check_functions(&l, out);
+	for (size_t i = 0; i < l.nspaces; i++)
+		strv_free(&l.spaces[i].symbols);
+	free(l.spaces);
+	free(l.versions);
+	strv_free(&l.from_given);
+	strv_free(&l.unknown);
+	strv_free(&l.gpl);
+	strv_free(&l.differing);
+	strv_free(&l.unversioned);
+}

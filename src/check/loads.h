@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KMODLAB_CHECK_LOADS_H
+#define KMODLAB_CHECK_LOADS_H
+/* The parts of check_loads(), for each other; nobody else calls them. */
+#include "check/check.h"
+#include "check/symbols.h"
+
+void loads_linux(struct check *c, struct findings *out);
+void loads_freebsd(struct check *c, struct findings *out);
+
+/* Adds what would keep the target's kernel from loading it. */
+void loads_error(struct findings *out, const char *rule, char *message, char *advice);
+void loads_warning(struct findings *out, const char *rule, char *message, char *advice);
+
+/* "a, b, c and 4 more". Caller frees. */
+char *loads_list(const struct strv *names);
+
+/* Adds what is to be said of symbols that the target does not give to the module. `owner` (may be NULL) may
+ * know better than the target's files why, and fills the struct then. */
+void loads_unknown(struct check *c, const struct strv *symbols,
+	bool (*owner)(struct check *c, const char *symbol, struct symbol_info *info),
+	struct findings *out);
+
+#endif
