@@ -120,50 +120,36 @@ static struct text line_at(const struct exports *e, size_t at)
 	return line;
 }
 
-/* The slot with that symbol, or the free one where it would go. */
-static struct slot *slot_of(const struct exports *e, struct text symbol, uint32_t hash)
-{
-	for (uint32_t i = hash & e->mask;; i = (i + 1) & e->mask) {
-		struct slot *s = &e->slots[i];
-		struct text line, there;
-
-		if (!s->at)
-			return s;
-		if (s->hash != hash)
-			continue;
-		line = line_at(e, s->at - 1);
-		next_field(&line);
-		there = next_field(&line);
-		if (there.len == symbol.len && !memcmp(there.p, symbol.p, symbol.len))
-			return s;
-	}
-}
-
+/* Finds the lines, then makes a table of the right size: pages that are touched for the first time are what this
+ * costs most. */
 static void fill(struct exports *e)
 {
 	struct text rest = {e->file.data, e->file.len}, line;
-	/* A line has "0x", eight digits and three tabs at the very least, and half of the slots stay free. */
-	uint32_t most = (uint32_t)(e->file.len / 24 + 1), size = 64;
+	/* The shortest line that says anything is longer. Memory that is not touched is not taken. */
+	size_t most = e->file.len / 16 + 1, n = 0;
+	AUTO_FREE struct slot *lines = xreallocarray(NULL, most, sizeof *lines);
+	uint32_t size = 64;
 
-	while (size < most * 2)
+	while (n < most && text_line(&rest, &line)) {
+		size_t at = (size_t)(line.p - e->file.data);
+		struct text symbol;
+
+		next_field(&line);
+		symbol = next_field(&line);
+		if (symbol.len)
+			lines[n++] = (struct slot){hash_of(symbol.p, symbol.len), (uint32_t)at + 1};
+	}
+	while (size < n * 2)
 		size *= 2;
 	e->slots = xcalloc(size, sizeof *e->slots);
 	e->mask = size - 1;
-	while (most && text_line(&rest, &line)) {
-		struct text fields = line, symbol;
-		struct slot *s;
-		uint32_t hash;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t slot = lines[i].hash & e->mask;
 
-		next_field(&fields);
-		symbol = next_field(&fields);
-		if (!symbol.len)
-			continue;
-		hash = hash_of(symbol.p, symbol.len);
-		s = slot_of(e, symbol, hash);
-		if (s->at)
-			continue;
-		*s = (struct slot){hash, (uint32_t)(line.p - e->file.data) + 1};
-		most--;
+		/* Of two lines for the same symbol the first is found first. */
+		while (e->slots[slot].at)
+			slot = (slot + 1) & e->mask;
+		e->slots[slot] = lines[i];
 	}
 }
 
@@ -204,10 +190,14 @@ const struct exports *exports_of(const struct target *target)
 
 bool exports_find(const struct exports *e, const char *symbol, struct exported *out)
 {
-	struct text name = {symbol, strlen(symbol)};
-	const struct slot *s = slot_of(e, name, hash_of(name.p, name.len));
+	size_t len = strlen(symbol);
+	uint32_t hash = hash_of(symbol, len);
 
-	return s->at && parse(line_at(e, s->at - 1), out);
+	for (uint32_t i = hash & e->mask; e->slots[i].at; i = (i + 1) & e->mask)
+		if (e->slots[i].hash == hash && parse(line_at(e, e->slots[i].at - 1), out) &&
+			out->symbol.len == len && !memcmp(out->symbol.p, symbol, len))
+			return true;
+	return false;
 }
 
 bool exports_have_versions(const struct exports *e)

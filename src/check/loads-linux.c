@@ -7,18 +7,15 @@
 #include "check/loads.h"
 
 #include "base/archive.h"
-#include "base/path.h"
 #include "check/exports.h"
 #include "check/own.h"
 #include "check/section.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #define MODULE_MAX ((size_t)256 << 20) /* bytes in one .ko */
-#define CONFIG_MAX ((size_t)16 << 20)
 
 /* A symbol with the version that the module was built for. */
 struct version {
@@ -47,153 +44,6 @@ struct linux_check {
 	struct space *spaces;
 	size_t nspaces;
 };
-
-/* ---- the kernel's configuration ---- */
-
-static void read_config(const struct target *t, struct buf *out)
-{
-	static const char *const files[] = {"include/config/auto.conf", ".config"};
-
-	for (size_t i = 0; i < 2 && !out->len; i++) {
-		AUTO_FREE char *path = xasprintf(
-			"%s%s/%s", strcmp(t->root, "/") ? t->root : "", t->build, files[i]);
-
-		/* So that a line can be looked for with the newlines around it. */
-		buf_adds(out, "\n");
-		if (path_read(path, CONFIG_MAX, out))
-			out->len = 0;
-	}
-}
-
-static bool is_set(const struct buf *config, const char *option)
-{
-	AUTO_FREE char *line = xasprintf("\nCONFIG_%s=y\n", option);
-
-	return config->len && memmem(config->data, config->len, line, strlen(line));
-}
-
-static bool configured(const struct target *t, const char *option)
-{
-	AUTO_BUF struct buf config = {0};
-
-	read_config(t, &config);
-	return is_set(&config, option);
-}
-
-/* ---- the version magic ---- */
-
-/* VERMAGIC_STRING of include/linux/vermagic.h, for a target without modules to read it from. */
-static char *made_up_vermagic(const struct target *t)
-{
-	AUTO_BUF struct buf config = {0};
-
-	read_config(t, &config);
-	/* That one has a number in it which stands nowhere else. */
-	if (!config.len || strcmp(t->arch, "x86_64") || is_set(&config, "RANDSTRUCT"))
-		return NULL;
-	return xasprintf("%s %s%s%s%s", t->release, is_set(&config, "SMP") ? "SMP " : "",
-		is_set(&config, "PREEMPT_RT") ? "preempt_rt "
-			: is_set(&config, "PREEMPT_BUILD") || is_set(&config, "PREEMPT")
-			? "preempt "
-			: "",
-		is_set(&config, "MODULE_UNLOAD") ? "mod_unload " : "",
-		is_set(&config, "MODVERSIONS") ? "modversions " : "");
-}
-
-/* What the target's kernel wants; NULL if that is not known. Found out once for each. */
-static const char *wanted_vermagic(const struct target *t)
-{
-	static struct wanted {
-		struct wanted *next;
-		char *name, *vermagic;
-	} * all;
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	AUTO_FREE char *name = xasprintf("%s %s %s", t->root, t->build, t->release);
-	struct wanted *w;
-
-	pthread_mutex_lock(&lock);
-	for (w = all; w && strcmp(w->name, name); w = w->next)
-		;
-	if (!w) {
-		char *vermagic = own_vermagic(t);
-
-		w = xcalloc(1, sizeof *w);
-		*w = (struct wanted){all, xstrdup(name), vermagic ? vermagic : made_up_vermagic(t)};
-		all = w;
-	}
-	pthread_mutex_unlock(&lock);
-	return w->vermagic;
-}
-
-static size_t trimmed(const char *text)
-{
-	size_t len = strlen(text);
-
-	while (len && text[len - 1] == ' ')
-		len--;
-	return len;
-}
-
-/* Whether they differ from the blank on, or (`all`) at all. */
-static bool magic_differs(const char *has, const char *wants, bool all)
-{
-	if (!all) {
-		has += strcspn(has, " ");
-		wants += strcspn(wants, " ");
-	}
-	return trimmed(has) != trimmed(wants) || memcmp(has, wants, trimmed(has)) != 0;
-}
-
-static const struct version *version_of(const struct linux_check *l, const char *name);
-
-/* Whether the layout of struct module is another: what the kernel looks at first of all. */
-static bool layout_differs(const struct linux_check *l)
-{
-	const struct version *v = l->versioned ? version_of(l, "module_layout") : NULL;
-	struct exported e;
-
-	return l->exports && exports_have_versions(l->exports) && v &&
-		exports_find(l->exports, v->name, &e) && e.version != v->crc;
-}
-
-/* Whether it was built for this kernel. */
-static bool check_vermagic(const struct linux_check *l, struct findings *out)
-{
-	const char *wants = wanted_vermagic(l->target), *has = l->ko->vermagic;
-	bool layout = layout_differs(l);
-
-	if (!has) {
-		bool forced = configured(l->target, "MODULE_FORCE_LOAD");
-
-		finding_add(out, "vermagic", forced ? SEVERITY_WARNING : SEVERITY_ERROR,
-			forced ? CLASS_PASS : CLASS_LOAD,
-			xasprintf(
-				"%s has no version magic: the kernel cannot tell which one it was "
-				"built for, and %s",
-				l->ko->name,
-				forced ? "counts as tainted when it has loaded it" : "refuses it"),
-			xstrdup("Build it with the kernel's own Makefile (make -C .../build M=...), "
-				"and leave its .modinfo as it is."));
-		return forced && !layout;
-	}
-	if (wants && magic_differs(has, wants, layout || !l->versioned)) {
-		loads_error(out, "vermagic",
-			xasprintf("%s was built for another kernel: its version magic is \"%.*s\", "
-				  "this kernel's is \"%.*s\"",
-				l->ko->name, (int)trimmed(has), has, (int)trimmed(wants), wants),
-			xstrdup("Build it against this target's headers (give the source directory), "
-				"or take the target that it was built for."));
-		return false;
-	}
-	if (layout)
-		loads_error(out, "symbol-version",
-			xasprintf(
-				"%s was built against another version of the symbol module_layout "
-				"than this kernel has",
-				l->ko->name),
-			xstrdup("Build it against this target's headers: give the source directory."));
-	return !layout;
-}
 
 /* ---- the licence ---- */
 
@@ -318,6 +168,16 @@ static void read_versions(struct linux_check *l)
 		qsort(l->versions, l->nversions, sizeof *l->versions, by_name);
 }
 
+/* Whether the layout of struct module is another: what the kernel looks at first of all. */
+static bool layout_differs(const struct linux_check *l)
+{
+	const struct version *v = l->versioned ? version_of(l, "module_layout") : NULL;
+	struct exported e;
+
+	return l->exports && exports_have_versions(l->exports) && v &&
+		exports_find(l->exports, v->name, &e) && e.version != v->crc;
+}
+
 /* Whether the module that exports it is given too: that one will be loaded, not the target's own. */
 static bool is_given(const struct linux_check *l, const struct exported *e)
 {
@@ -432,7 +292,7 @@ static void check_space(struct linux_check *l, const char *symbol, struct text s
 static void tell_space(const struct linux_check *l, const struct space *s, struct findings *out)
 {
 	AUTO_FREE char *list = loads_list(&s->symbols), *name = xstrndup(s->name.p, s->name.len);
-	bool allowed = configured(l->target, "MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS");
+	bool allowed = loads_configured(l->target, "MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS");
 	char *message, *advice;
 
 	if (is_private(s->name)) {
@@ -578,18 +438,18 @@ static void check_functions(const struct linux_check *l, struct findings *out)
 				l->ko->name),
 			xstrdup("Write an exit function that undoes the init, and name it in "
 				"module_exit()."));
-	if (l->ko->has_exit && !l->ko->has_init)
-		loads_warning(out, "no-init",
-			xasprintf("%s has an exit but no init, so that there is nothing for it to "
-				  "undo",
-				l->ko->name),
-			xstrdup("Name the function that is to run at the load in module_init()."));
-	else if (!l->ko->has_init && !l->ko->exports.n)
+	if (!l->ko->has_init && !l->ko->has_exit && !l->ko->exports.n)
 		loads_warning(out, "no-init",
 			xasprintf("%s has no init and exports nothing: the kernel loads it, and "
 				  "never runs any of it",
 				l->ko->name),
 			xstrdup("Name the function that is to run at the load in module_init()."));
+	else if (!l->ko->has_init && l->ko->has_exit)
+		finding_add(out, "no-init", SEVERITY_NOTE, CLASS_PASS,
+			xasprintf("%s has an exit but no init: its exit runs at the unload, and "
+				  "nothing of it at the load",
+				l->ko->name),
+			xstrdup("If something is to run at the load, name it in module_init()."));
 }
 
 static void check_duplicates(const struct linux_check *l, struct findings *out)
@@ -630,7 +490,7 @@ void loads_linux(struct check *c, struct findings *out)
 	bool right;
 
 	read_versions(&l);
-	right = check_vermagic(&l, out);
+	right = loads_vermagic(c, l.versioned, layout_differs(&l), out);
 	check_licence(&l, out);
 	if (l.exports)
 		check_symbols(&l, right, out);
