@@ -234,7 +234,8 @@ static bool given_owner(struct check *c, const char *symbol, struct symbol_info 
 	return true;
 }
 
-static void check_symbols(struct freebsd_check *f, struct findings *out)
+/* `refused`: for what it depends on; the kernel has not come to the symbols then. */
+static void check_symbols(struct freebsd_check *f, bool refused, struct findings *out)
 {
 	struct text kernel = names_file(f->target->symbols);
 	AUTO_STRV struct strv unknown = {0};
@@ -247,7 +248,10 @@ static void check_symbols(struct freebsd_check *f, struct findings *out)
 			read_needed(f, f->ko->needs[i].name);
 	for (size_t i = 0; i < f->nneeded; i++)
 		drop_found(&unknown, &f->needed[i]);
-	loads_unknown(f->c, &unknown, given_owner, out);
+	loads_unknown(f->c, &unknown, given_owner,
+		refused ? "What it depends on may have them: see what is left when that is there."
+			: NULL,
+		out);
 }
 
 /* ---- all ---- */
@@ -268,11 +272,13 @@ static void check_declared(const struct freebsd_check *f, struct findings *out)
 void loads_freebsd(struct check *c, struct findings *out)
 {
 	struct freebsd_check f = {.c = c, .ko = c->q->ko, .target = c->q->target};
+	size_t before;
 
 	check_declared(&f, out);
+	before = out->n;
 	for (size_t i = 0; i < f.ko->nneeds; i++)
 		check_need(&f, &f.ko->needs[i], out);
-	check_symbols(&f, out);
+	check_symbols(&f, out->n > before, out);
 	for (size_t i = 0; i < f.nneeded; i++) {
 		free(f.needed[i].path);
 		buf_free(&f.needed[i].bytes);

@@ -406,8 +406,10 @@ static bool gets_from(const struct linux_check *l, const char *name)
 }
 
 /* Only asked when symbols are missing: the kernel itself looks at nothing else. */
-static void tell_dependencies(const struct linux_check *l, struct findings *out)
+static bool tell_dependencies(const struct linux_check *l, struct findings *out)
 {
+	size_t before = out->n;
+
 	for (size_t i = 0; i < l->ko->depends.n; i++) {
 		AUTO_FREE char *name = ko_module_name(l->ko->depends.v[i]), *file = NULL;
 		bool there = gets_from(l, name);
@@ -426,6 +428,7 @@ static void tell_dependencies(const struct linux_check *l, struct findings *out)
 				xasprintf("If %s is yours, name its .ko on the command line too.",
 					name));
 	}
+	return out->n > before;
 }
 
 /* ---- init and exit ---- */
@@ -454,27 +457,40 @@ static void check_functions(const struct linux_check *l, struct findings *out)
 
 static void check_duplicates(const struct linux_check *l, struct findings *out)
 {
+	AUTO_STRV struct strv twice = {0};
+	AUTO_FREE char *list = NULL;
 	struct exported e;
 
 	for (size_t i = 0; i < l->ko->exports.n; i++)
 		if (exports_find(l->exports, l->ko->exports.v[i], &e) && e.owner.len == 7 &&
 			!memcmp(e.owner.p, "vmlinux", 7))
-			loads_error(out, "symbol-duplicate",
-				xasprintf("%s exports %s, which the kernel exports already",
-					l->ko->name, l->ko->exports.v[i]),
-				xstrdup("Rename the symbol, or do not export it."));
+			strv_add(&twice, l->ko->exports.v[i]);
+	if (!twice.n)
+		return;
+	list = loads_list(&twice);
+	loads_error(out, "symbol-duplicate",
+		xasprintf("%s exports %s, which the kernel exports already", l->ko->name, list),
+		xstrdup("Rename the symbol, or do not export it; if the kernel has the whole module "
+			"built in, there is nothing to load."));
 }
 
 static void check_symbols(struct linux_check *l, bool right_kernel, struct findings *out)
 {
+	const char *consequence = NULL;
+
 	for (size_t i = 0; i < l->ko->undefined.n; i++)
 		check_symbol(l, l->ko->undefined.v[i]);
 	/* Of a module for another kernel, that they differ is no news. */
 	if (right_kernel)
 		tell_versions(l, out);
-	if (l->unknown.n)
-		tell_dependencies(l, out);
-	loads_unknown(l->c, &l->unknown, NULL, out);
+	if (l->unknown.n && tell_dependencies(l, out))
+		consequence =
+			"The missing module may have them: give it too, and see what is left.";
+	if (!right_kernel)
+		consequence =
+			"Built for this target it may do without some of them: give its source "
+			"directory, and see what is left.";
+	loads_unknown(l->c, &l->unknown, NULL, consequence, out);
 	tell_gpl(l, out);
 	for (size_t i = 0; i < l->nspaces; i++)
 		tell_space(l, &l->spaces[i], out);

@@ -87,6 +87,23 @@ static char *others_with(const struct target *target, const char *symbol)
 
 /* ---- symbols ---- */
 
+/* Another target's kernel has it: so it is no slip of the pen, and no function of the module's own. */
+static void add_elsewhere(const struct symbol_info *info, const char *symbol, const char *elsewhere,
+	char **message, char **advice)
+{
+	AUTO_FREE char *told = *message, *vague = NULL;
+	bool several = strstr(elsewhere, " and ") != NULL;
+
+	*message = xasprintf("%s The target%s %s %s it.", told, several ? "s" : "", elsewhere,
+		several ? "have" : "has");
+	if (info->state != SYMBOL_ABSENT || symbol_hint(info->os, symbol))
+		return;
+	vague = *advice;
+	*advice = xasprintf("Kernels differ in what they have: find out what this one has in its "
+			    "place, and choose by %s.",
+		info->os == TARGET_FREEBSD ? "__FreeBSD_version" : "LINUX_VERSION_CODE");
+}
+
 static void add_unknown(struct check *c, const char *symbol, bool guess,
 	bool (*owner)(struct check *c, const char *symbol, struct symbol_info *info),
 	struct findings *out)
@@ -102,34 +119,50 @@ static void add_unknown(struct check *c, const char *symbol, bool guess,
 	else
 		symbol_look_up_exactly(c->q->target, symbol, &info);
 	symbol_explain(c->q->ko->name, symbol, &info, &message, &advice);
-	if (elsewhere && !info.owner) {
-		AUTO_FREE char *told = message;
-
-		message = xasprintf("%s The target%s %s %s it.", told,
-			strstr(elsewhere, " and ") ? "s" : "", elsewhere,
-			strstr(elsewhere, " and ") ? "have" : "has");
-	}
+	if (elsewhere && !info.owner)
+		add_elsewhere(&info, symbol, elsewhere, &message, &advice);
 	symbol_info_free(&info);
 	loads_error(out, "symbol-unknown", message, advice);
 }
 
+static void note_unknown(
+	struct check *c, const struct strv *symbols, const char *advice, struct findings *out)
+{
+	AUTO_FREE char *list = loads_list(symbols);
+
+	finding_add(out, "symbol-unknown", SEVERITY_NOTE, CLASS_PASS,
+		symbols->n == 1
+			? xasprintf("%s uses %s, which this kernel does not give to modules",
+				  c->q->ko->name, list)
+			: xasprintf("%s uses %zu symbols that this kernel does not give to "
+				    "modules: %s",
+				  c->q->ko->name, symbols->n, list),
+		xstrdup(advice));
+}
+
 void loads_unknown(struct check *c, const struct strv *symbols,
 	bool (*owner)(struct check *c, const char *symbol, struct symbol_info *info),
-	struct findings *out)
+	const char *consequence, struct findings *out)
 {
 	size_t single = symbols->n > SINGLE_MAX + 1 ? SINGLE_MAX : symbols->n;
 	struct strv rest = {symbols->v + single, symbols->n - single};
-	AUTO_FREE char *list = loads_list(&rest);
+	AUTO_FREE char *list = NULL;
 
+	if (!symbols->n)
+		return;
+	if (consequence) {
+		note_unknown(c, symbols, consequence, out);
+		return;
+	}
 	for (size_t i = 0; i < single; i++)
 		add_unknown(c, symbols->v[i], i < GUESSES_MAX, owner, out);
-	if (rest.n)
-		loads_error(out, "symbol-unknown",
-			xasprintf("%s uses %zu more symbols that it cannot have of this kernel: "
-				  "%s.",
-				c->q->ko->name, rest.n, list),
-			xstrdup("With so many, it was made for another kernel: build it for this "
-				"target."));
+	if (!rest.n)
+		return;
+	list = loads_list(&rest);
+	loads_error(out, "symbol-unknown",
+		xasprintf("%s uses %zu more symbols that it cannot have of this kernel: %s.",
+			c->q->ko->name, rest.n, list),
+		xstrdup("With so many, it was made for another kernel, or a part of it is missing."));
 }
 
 void check_loads(struct check *c, struct findings *out)

@@ -22,9 +22,10 @@ void loads_warning(struct findings *out, const char *rule, char *message, char *
 char *loads_list(const struct strv *names);
 
 /* Adds what is to be said of symbols that the target does not give to the module. `owner` (may be NULL) may
- * know better than the target's files why, and fills the struct then. */
+ * know better than the target's files why, and fills the struct then. If they are only the consequence of what was
+ * found already, `consequence` is the advice, and they are one note; else NULL. */
 void loads_unknown(struct check *c, const struct strv *symbols,
 	bool (*owner)(struct check *c, const char *symbol, struct symbol_info *info),
-	struct findings *out);
+	const char *consequence, struct findings *out);
 
 #endif
