@@ -375,6 +375,22 @@ const struct rule rules_load[] = {
 			"its mmap.",
 	},
 	{
+		.id = "test-timeout",
+		.severity = SEVERITY_ERROR,
+		.class = CLASS_TEST,
+		.on_linux = SIGHT_STOCK,
+		.on_freebsd = SIGHT_STOCK,
+		.title = "the test beside the module did not end in time",
+		.meaning =
+			"test.c or test.sh still ran when its time was over, and no task was in the "
+			"module's code: the program itself waits or runs in circles. (With one in the "
+			"module's code it is a hang: endless-loop, lock-wait, sleeps-forever.)",
+		.linux_example = "while (!file_exists(\"/dev/hello\"))\n\tsleep(1);\n",
+		.freebsd_example = "while (!file_exists(\"/dev/hello\"))\n\tsleep(1);\n",
+		.remedy = "Give what the test waits for a limit, or the test more time with "
+			  "--exercise-timeout.",
+	},
+	{
 		.id = "test-skipped",
 		.severity = SEVERITY_NOTE,
 		.on_linux = SIGHT_NONE,
@@ -382,11 +398,12 @@ const struct rule rules_load[] = {
 		.title = "the test beside the module could not be run on this target",
 		.meaning =
 			"test.c needs a C library and its headers, test.sh a shell. On FreeBSD both are "
-			"in the base set, which the target was made without.",
+			"in the release's base.txz, which the target was made without.",
 		.freebsd_example = "ls freebsd/test.c    # beside the module's Makefile\n",
 		.remedy =
-			"Nothing is wrong with the module. --exercise=auto uses its files without any "
-			"of that.",
+			"Nothing is wrong with the module. Put base.txz beside kernel.txz in the folder "
+			"that the finding names, remove the target and add it again; or leave it: "
+			"--exercise=auto uses the module's files without any of that.",
 	},
 	{.id = NULL},
 };

@@ -156,10 +156,17 @@ static void of_many_such_symbols_the_last_ones_are_told_together(void **state)
 {
 	struct findings f =
 		check(MODULE(USES("a_1", "a_2", "a_3", "a_4", "a_5", "a_6", "a_7", "a_8", "a_9")));
+	const struct finding *last = NULL;
+	size_t n = 0;
 
 	(void)state;
-	assert_int_equal(f.n, 6);
-	assert_string_equal(f.items[5].message,
+	for (size_t i = 0; i < f.n; i++)
+		if (!strcmp(f.items[i].rule, "symbol-unknown")) {
+			last = &f.items[i];
+			n++;
+		}
+	assert_int_equal(n, 6);
+	assert_string_equal(last->message,
 		"hello uses 4 more symbols that it cannot have of this kernel: a_6, a_7, a_8 and "
 		"a_9.");
 	findings_free(&f);
@@ -220,7 +227,6 @@ static void a_missing_dependency_is_the_reason_for_missing_symbols(void **state)
 		check(MODULE(USES("usb_register", "i2c_thing"), .depends = "usb-core,i2c"));
 
 	(void)state;
-	assert_int_equal(f.n, 2);
 	assert_int_equal(find(&f, "symbol-unknown")->severity, SEVERITY_NOTE);
 	expect(f, "dependency-missing", SEVERITY_ERROR, "depends on the module i2c");
 }
