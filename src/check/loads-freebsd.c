@@ -29,6 +29,11 @@ struct freebsd_check {
 	size_t nneeded;
 };
 
+static size_t nneeds(const struct freebsd_check *f)
+{
+	return f->ko->nneeds < LOADS_NEEDS_MAX ? f->ko->nneeds : LOADS_NEEDS_MAX;
+}
+
 /* ---- modules ---- */
 
 /* Whether they have the module in a version that fits; `*version` becomes one that they have (0: none is
@@ -149,21 +154,32 @@ static bool depends_on(const struct freebsd_check *f, const struct ko *other)
 	return false;
 }
 
-/* Looks in the modules that it depends on for symbols that the kernel does not have, and takes out of `names`
- * those that are there. The linker looks at static ones too. */
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Looks in a module that it depends on for symbols that the kernel does not have, and takes out of `names`, which
+ * are sorted, those that are there. The linker looks at static ones too. */
 static void drop_found(struct strv *names, const struct needed *n)
 {
+	AUTO_FREE bool *found = xcalloc(names->n, sizeof *found);
 	struct object o;
 	size_t kept = 0;
 
 	if (!names->n || !object_read(n->bytes.data, n->bytes.len, &o))
 		return;
-	for (size_t i = 0; i < names->n; i++) {
-		bool found = false;
+	for (uint32_t i = 1; i < o.nsymbols; i++) {
+		const char *name = o.symbols[i].name;
+		char **at = o.symbols[i].undefined
+			? NULL
+			: bsearch(&name, names->v, names->n, sizeof *names->v, by_name);
 
-		for (uint32_t s = 1; s < o.nsymbols && !found; s++)
-			found = !o.symbols[s].undefined && !strcmp(o.symbols[s].name, names->v[i]);
-		if (found)
+		if (at)
+			found[at - names->v] = true;
+	}
+	for (size_t i = 0; i < names->n; i++) {
+		if (found[i])
 			free(names->v[i]);
 		else
 			names->v[kept++] = names->v[i];
@@ -171,6 +187,13 @@ static void drop_found(struct strv *names, const struct needed *n)
 	names->n = kept;
 	names->v[kept] = NULL;
 	object_free(&o);
+}
+
+/* What the kernel's linker knows by itself. */
+static bool is_linkers(const char *name)
+{
+	return !strncmp(name, "__start_set_", 12) || !strncmp(name, "__stop_set_", 11) ||
+		!strcmp(name, "_GLOBAL_OFFSET_TABLE_");
 }
 
 /* The symbols that have to come from elsewhere, and that the kernel does not have. */
@@ -186,12 +209,12 @@ static void collect(const struct freebsd_check *f, struct text kernel, struct st
 		const struct object_symbol *s = &o->symbols[i];
 		bool beside = false;
 
-		/* What ko_read() leaves out is none that a module has to bring. */
 		if (!needed[i] || !s->undefined || s->bind != STB_GLOBAL ||
-			names_have(kernel, s->name) || !among(&f->ko->undefined, s->name))
+			names_have(kernel, s->name) || is_linkers(s->name))
 			continue;
 		for (size_t k = 0; k < f->c->q->nbeside && !beside; k++)
-			beside = depends_on(f, &f->c->q->beside[k]) &&
+			beside = &f->c->q->beside[k] != f->ko &&
+				depends_on(f, &f->c->q->beside[k]) &&
 				among(&f->c->q->beside[k].exports, s->name);
 		if (!beside)
 			strv_add(out, s->name);
@@ -243,7 +266,9 @@ static void check_symbols(struct freebsd_check *f, bool refused, struct findings
 	if (!kernel.len)
 		return;
 	collect(f, kernel, &unknown);
-	for (size_t i = 0; unknown.n && i < f->ko->nneeds; i++)
+	if (unknown.n)
+		qsort(unknown.v, unknown.n, sizeof *unknown.v, by_name);
+	for (size_t i = 0; unknown.n && i < nneeds(f); i++)
 		if (!ko_declares(own_kernel(f->target), f->ko->needs[i].name))
 			read_needed(f, f->ko->needs[i].name);
 	for (size_t i = 0; i < f->nneeded; i++)
@@ -276,7 +301,7 @@ void loads_freebsd(struct check *c, struct findings *out)
 
 	check_declared(&f, out);
 	before = out->n;
-	for (size_t i = 0; i < f.ko->nneeds; i++)
+	for (size_t i = 0; i < nneeds(&f); i++)
 		check_need(&f, &f.ko->needs[i], out);
 	check_symbols(&f, out->n > before, out);
 	for (size_t i = 0; i < f.nneeded; i++) {

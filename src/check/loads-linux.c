@@ -322,11 +322,16 @@ static bool among(const struct strv *names, const char *name)
 	return false;
 }
 
+static size_t ndepends(const struct linux_check *l)
+{
+	return l->ko->depends.n < LOADS_NEEDS_MAX ? l->ko->depends.n : LOADS_NEEDS_MAX;
+}
+
 /* What the given modules export that this one says it depends on. */
 static void read_given(struct linux_check *l)
 {
 	l->given_read = true;
-	for (size_t i = 0; l->c->q->given && i < l->ko->depends.n; i++) {
+	for (size_t i = 0; l->c->q->given && i < ndepends(l); i++) {
 		AUTO_FREE char *name = ko_module_name(l->ko->depends.v[i]);
 		const char *path = shelf_find(l->c->q->given, TARGET_LINUX, name, l->c->q->path);
 		AUTO_BUF struct buf bytes = {0};
@@ -345,7 +350,7 @@ static void read_given(struct linux_check *l)
 static bool others_export(struct linux_check *l, const char *symbol)
 {
 	for (size_t i = 0; i < l->c->q->nbeside; i++)
-		if (among(&l->c->q->beside[i].exports, symbol))
+		if (&l->c->q->beside[i] != l->ko && among(&l->c->q->beside[i].exports, symbol))
 			return true;
 	if (!l->given_read)
 		read_given(l);
@@ -388,8 +393,8 @@ static void tell_gpl(const struct linux_check *l, struct findings *out)
 
 /* ---- modules that it needs ---- */
 
-/* Whether one of its symbols comes from the module `name`, as the target has it. */
-static bool gets_from(const struct linux_check *l, const char *name)
+/* The modules of the target that its symbols come from. */
+static void collect_owners(const struct linux_check *l, struct strv *owners)
 {
 	struct exported e;
 
@@ -399,20 +404,21 @@ static bool gets_from(const struct linux_check *l, const char *name)
 		if (!exports_find(l->exports, l->ko->undefined.v[i], &e))
 			continue;
 		owner = exports_owner_name(&e);
-		if (!strcmp(owner, name))
-			return true;
+		if (!among(owners, owner))
+			strv_add(owners, owner);
 	}
-	return false;
 }
 
 /* Only asked when symbols are missing: the kernel itself looks at nothing else. */
 static bool tell_dependencies(const struct linux_check *l, struct findings *out)
 {
+	AUTO_STRV struct strv owners = {0};
 	size_t before = out->n;
 
-	for (size_t i = 0; i < l->ko->depends.n; i++) {
+	collect_owners(l, &owners);
+	for (size_t i = 0; i < ndepends(l); i++) {
 		AUTO_FREE char *name = ko_module_name(l->ko->depends.v[i]), *file = NULL;
-		bool there = gets_from(l, name);
+		bool there = among(&owners, name);
 
 		for (size_t k = 0; k < l->c->q->nbeside && !there; k++)
 			there = ko_answers_to(&l->c->q->beside[k], name);

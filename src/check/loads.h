@@ -8,6 +8,9 @@
 void loads_linux(struct check *c, struct findings *out);
 void loads_freebsd(struct check *c, struct findings *out);
 
+/* No module needs so many others: a file that says more is not asked about the rest. */
+#define LOADS_NEEDS_MAX 128
+
 /* Linux: whether it was built for the target's kernel; what says otherwise is added. `versioned`: it has versions of
  * the symbols that it uses; `layout`: that of module_layout, which stands for struct module, differs. */
 bool loads_vermagic(struct check *c, bool versioned, bool layout, struct findings *out);
