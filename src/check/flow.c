@@ -469,13 +469,16 @@ static void spread_effects(struct flow_reader *r)
 
 /* ---- code without symbols ---- */
 
+/* More than any module has functions. */
+#define PIECES_MAX 65536
+
 /* Reads the code between `at` and `end`, in pieces as they are found. Another's way into it does not matter any more. */
 static void read_gap(struct flow_reader *r, uint32_t section, uint64_t at, uint64_t end)
 {
 	const struct object_section *s = &r->o->sections[section];
 	struct flow *f = r->flow;
 
-	while (at < end) {
+	while (at < end && f->nfunctions < r->nfirst + PIECES_MAX) {
 		struct x86_insn i;
 		bool empty = !s->bytes[at] || s->bytes[at] == 0x90 || s->bytes[at] == 0xcc;
 
