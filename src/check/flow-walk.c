@@ -805,7 +805,7 @@ void flow_walk(struct flow_reader *r, uint32_t index)
 	struct flow_function *f = &r->flow->functions[index];
 	struct flow_state entered = {.depth = SLOT, .frame = -1, .fpu = FPU_AS_ENTERED};
 	struct walk w = {
-		.r = r, .f = f, .index = index, .deepest = SLOT, .steps = f->size * 8 + 256};
+		.r = r, .f = f, .index = index, .deepest = SLOT, .steps = f->size * 4 + 256};
 
 	if (f->leaves || f->ncalls || f->nuses)
 		start_again(r, index);
@@ -816,6 +816,12 @@ void flow_walk(struct flow_reader *r, uint32_t index)
 	go_everywhere(&w);
 	if (*f->name && !f->cold)
 		go_over_rest(&w);
+	/* It was data. */
+	if (f->guessed && f->strange) {
+		r->calls.n = r->uses.n = 0;
+		w.deepest = SLOT;
+		f->dynamic = false;
+	}
 	f->frame = (uint32_t)w.deepest;
 	for (size_t i = 0; i < r->calls.n; i++)
 		r->calls.items[i].fpu =
