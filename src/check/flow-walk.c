@@ -12,6 +12,8 @@
 
 #define BUCKETS 4096
 #define SLOT	8
+/* So many states with the same hash are somebody's intention. */
+#define CHAIN_MAX 256
 /* Deeper than any stack; what is more is not told apart. */
 #define DEPTH_MAX (1 << 28)
 
@@ -63,9 +65,12 @@ static uint32_t state_number(struct flow_reader *r, const struct flow_state *s, 
 		*FLOW_ADD(&r->states) = (struct flow_state){0};
 		*FLOW_ADD(&r->chains) = 0;
 	}
-	for (uint32_t i = r->buckets[hash]; i; i = r->chains.items[i])
+	for (uint32_t i = r->buckets[hash], n = 0; i; i = r->chains.items[i]) {
 		if (same_state(&r->states.items[i], s))
 			return i;
+		if (++n == CHAIN_MAX)
+			return otherwise;
+	}
 	if (r->states.n >= FLOW_MIDDLE)
 		return otherwise;
 	*FLOW_ADD(&r->states) = *s;
@@ -529,9 +534,10 @@ static void follow_edges(struct walk *w, const struct step *s)
 		const struct flow_edge *e = &r->edges.items[low];
 		struct piece p;
 
-		if (w->steps)
-			w->steps--;
-		if (w->steps && find_piece(w, e->to_section, e->to, &p))
+		if (!w->steps)
+			return;
+		w->steps--;
+		if (find_piece(w, e->to_section, e->to, &p))
 			go_on_at(w, e->to_section, e->to, s->state,
 				e->to_section == s->p->section && e->to <= s->offset);
 	}
@@ -799,7 +805,7 @@ void flow_walk(struct flow_reader *r, uint32_t index)
 	struct flow_function *f = &r->flow->functions[index];
 	struct flow_state entered = {.depth = SLOT, .frame = -1, .fpu = FPU_AS_ENTERED};
 	struct walk w = {
-		.r = r, .f = f, .index = index, .deepest = SLOT, .steps = f->size * 8 + 256};
+		.r = r, .f = f, .index = index, .deepest = SLOT, .steps = f->size * 4 + 256};
 
 	if (f->leaves || f->ncalls || f->nuses)
 		start_again(r, index);
@@ -810,6 +816,12 @@ void flow_walk(struct flow_reader *r, uint32_t index)
 	go_everywhere(&w);
 	if (*f->name && !f->cold)
 		go_over_rest(&w);
+	/* It was data. */
+	if (f->guessed && f->strange) {
+		r->calls.n = r->uses.n = 0;
+		w.deepest = SLOT;
+		f->dynamic = false;
+	}
 	f->frame = (uint32_t)w.deepest;
 	for (size_t i = 0; i < r->calls.n; i++)
 		r->calls.items[i].fpu =

@@ -179,6 +179,7 @@ static void add_function(struct flow_reader *r, size_t *room, const struct objec
 		.start = s->value,
 		.size = s->size,
 		.exported = r->o->freebsd && s->bind != STB_LOCAL,
+		.guessed = s->type != STT_FUNC,
 		.cold = is_cold(s->name)};
 }
 
@@ -203,6 +204,7 @@ static void settle_functions(struct flow_reader *r)
 		if (now->size > last->size)
 			last->size = now->size;
 		last->exported |= now->exported;
+		last->guessed &= now->guessed;
 		last->cold &= now->cold;
 	}
 	f->nfunctions = kept;
@@ -469,13 +471,16 @@ static void spread_effects(struct flow_reader *r)
 
 /* ---- code without symbols ---- */
 
+/* More than any module has functions. */
+#define PIECES_MAX 65536
+
 /* Reads the code between `at` and `end`, in pieces as they are found. Another's way into it does not matter any more. */
 static void read_gap(struct flow_reader *r, uint32_t section, uint64_t at, uint64_t end)
 {
 	const struct object_section *s = &r->o->sections[section];
 	struct flow *f = r->flow;
 
-	while (at < end) {
+	while (at < end && f->nfunctions < r->nfirst + PIECES_MAX) {
 		struct x86_insn i;
 		bool empty = !s->bytes[at] || s->bytes[at] == 0x90 || s->bytes[at] == 0xcc;
 
@@ -496,6 +501,7 @@ static void read_gap(struct flow_reader *r, uint32_t section, uint64_t at, uint6
 			.section = section,
 			.start = at,
 			.size = end - at,
+			.guessed = true,
 			.taken = true};
 		r->effects = xreallocarray(r->effects, f->nfunctions + 1, 1);
 		r->walks = xreallocarray(r->walks, f->nfunctions + 1, 1);
@@ -507,12 +513,23 @@ static void read_gap(struct flow_reader *r, uint32_t section, uint64_t at, uint6
 	}
 }
 
+/* Whether the symbols of functions were taken out of the file. What has none in one where the most have theirs are tables
+ * that somebody keeps among the code. */
+static bool is_stripped(const struct flow_reader *r, uint32_t section)
+{
+	uint64_t named = 0;
+
+	for (size_t n = r->first[section]; n < r->first[section + 1]; n++)
+		named += r->flow->functions[n].size;
+	return named < r->o->sections[section].size / 2;
+}
+
 static void read_gaps(struct flow_reader *r)
 {
 	for (uint32_t i = 0; i < r->o->nsections; i++) {
 		uint64_t at = 0;
 
-		if (!has_functions(r, i))
+		if (!has_functions(r, i) || !is_stripped(r, i))
 			continue;
 		for (size_t n = r->first[i]; n < r->first[i + 1]; n++) {
 			const uint64_t start = r->flow->functions[n].start;

@@ -59,6 +59,7 @@ struct flow_function {
 	bool passed;   /* it stands in code */
 	bool exported; /* other modules may call it by name */
 	bool strange;  /* there is code in it to which no way was found, or that is none */
+	bool guessed;  /* that there is a function here is a guess; it may be data */
 	bool cold; /* it is a part of others, "foo.cold", and all it does is among what they do */
 	unsigned char
 		leaves; /* enum flow_fpu: the state in which it returns; 0: it does not return */

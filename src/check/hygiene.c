@@ -107,12 +107,16 @@ static const struct flow_function *lacks_endbr(const struct check *c)
 
 static void check_build(struct check *c, struct findings *out)
 {
-	const struct kernel_facts *k = kernel_facts(c->q->target);
+	const struct target *t = c->q->target;
 	const struct flow_function *f;
 
-	if (c->q->target->os != TARGET_LINUX || c->object->machine != EM_X86_64)
+	/* Whatever it was built for, it is not this kernel: that was said. */
+	for (size_t i = 0; i < out->n; i++)
+		if (!strcmp(out->items[i].rule, "vermagic"))
+			return;
+	if (t->os != TARGET_LINUX || c->object->machine != EM_X86_64)
 		return;
-	if (k->retpoline && !has_tag(c, "retpoline=Y"))
+	if (kernel_has_retpolines(t) && !has_tag(c, "retpoline=Y"))
 		finding_add(out, "build-flags", SEVERITY_WARNING, CLASS_PASS,
 			xasprintf(
 				"%s was built without retpolines, and the kernel with them: what it "
@@ -120,7 +124,7 @@ static void check_build(struct check *c, struct findings *out)
 				c->q->ko->name),
 			xstrdup("Build it with the target's own build tree and compiler: give its "
 				"source directory."));
-	f = k->ibt ? lacks_endbr(c) : NULL;
+	f = kernel_configured(t, "X86_KERNEL_IBT") ? lacks_endbr(c) : NULL;
 	if (f) {
 		struct finding *found = finding_add(out, "build-flags", SEVERITY_WARNING,
 			CLASS_PASS,
@@ -330,8 +334,6 @@ static void check_names(struct check *c, struct findings *out)
 	static const char *const own[] = {"init_module", "cleanup_module", "__this_module",
 		"_note_", "__ksymtab", "__kstrtab", "__crc_", "__cfi_", "__pfx_", "__kcfi_",
 		"__mod_"};
-	const struct kernel_facts *k = kernel_facts(c->q->target);
-
 	for (uint32_t i = 1; i < c->object->nsymbols; i++) {
 		const struct object_symbol *s = &c->object->symbols[i];
 		bool skip = false;
@@ -342,7 +344,7 @@ static void check_names(struct check *c, struct findings *out)
 			continue;
 		for (size_t n = 0; n < sizeof own / sizeof *own; n++)
 			skip |= begins(s->name, own[n]);
-		if (skip || !kernel_has_name(k, s->name))
+		if (skip || !kernel_has_name(c->q->target, s->name))
 			continue;
 		f = note(out, "name-shadowed",
 			xasprintf("%s has a %s %s that other files see, and so has the kernel",

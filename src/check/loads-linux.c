@@ -6,6 +6,7 @@
  */
 #include "check/loads.h"
 
+#include "check/kernel-facts.h"
 #include "base/archive.h"
 #include "check/exports.h"
 #include "check/own.h"
@@ -292,7 +293,7 @@ static void check_space(struct linux_check *l, const char *symbol, struct text s
 static void tell_space(const struct linux_check *l, const struct space *s, struct findings *out)
 {
 	AUTO_FREE char *list = loads_list(&s->symbols), *name = xstrndup(s->name.p, s->name.len);
-	bool allowed = loads_configured(l->target, "MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS");
+	bool allowed = kernel_configured(l->target, "MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS");
 	char *message, *advice;
 
 	if (is_private(s->name)) {

@@ -5,64 +5,26 @@
  */
 #include "check/loads.h"
 
-#include "base/path.h"
+#include "check/kernel-facts.h"
 #include "check/own.h"
 
 #include <pthread.h>
 #include <string.h>
 
-#define CONFIG_MAX ((size_t)16 << 20)
-
-/* ---- the kernel's configuration ---- */
-
-static void read_config(const struct target *t, struct buf *out)
-{
-	static const char *const files[] = {"include/config/auto.conf", ".config"};
-
-	for (size_t i = 0; i < 2 && !out->len; i++) {
-		AUTO_FREE char *path = xasprintf(
-			"%s%s/%s", strcmp(t->root, "/") ? t->root : "", t->build, files[i]);
-
-		/* So that a line can be looked for with the newlines around it. */
-		buf_adds(out, "\n");
-		if (path_read(path, CONFIG_MAX, out))
-			out->len = 0;
-	}
-}
-
-static bool is_set(const struct buf *config, const char *option)
-{
-	AUTO_FREE char *line = xasprintf("\nCONFIG_%s=y\n", option);
-
-	return config->len && memmem(config->data, config->len, line, strlen(line));
-}
-
-bool loads_configured(const struct target *t, const char *option)
-{
-	AUTO_BUF struct buf config = {0};
-
-	read_config(t, &config);
-	return is_set(&config, option);
-}
-
-/* ---- the version magic ---- */
-
 /* VERMAGIC_STRING of include/linux/vermagic.h, for a target without modules to read it from. */
 static char *made_up_vermagic(const struct target *t)
 {
-	AUTO_BUF struct buf config = {0};
-
-	read_config(t, &config);
 	/* That one has a number in it which stands nowhere else. */
-	if (!config.len || strcmp(t->arch, "x86_64") || is_set(&config, "RANDSTRUCT"))
+	if (!kernel_config_known(t) || strcmp(t->arch, "x86_64") ||
+		kernel_configured(t, "RANDSTRUCT"))
 		return NULL;
-	return xasprintf("%s %s%s%s%s", t->release, is_set(&config, "SMP") ? "SMP " : "",
-		is_set(&config, "PREEMPT_RT") ? "preempt_rt "
-			: is_set(&config, "PREEMPT_BUILD") || is_set(&config, "PREEMPT")
+	return xasprintf("%s %s%s%s%s", t->release, kernel_configured(t, "SMP") ? "SMP " : "",
+		kernel_configured(t, "PREEMPT_RT") ? "preempt_rt "
+			: kernel_configured(t, "PREEMPT_BUILD") || kernel_configured(t, "PREEMPT")
 			? "preempt "
 			: "",
-		is_set(&config, "MODULE_UNLOAD") ? "mod_unload " : "",
-		is_set(&config, "MODVERSIONS") ? "modversions " : "");
+		kernel_configured(t, "MODULE_UNLOAD") ? "mod_unload " : "",
+		kernel_configured(t, "MODVERSIONS") ? "modversions " : "");
 }
 
 /* What the target's kernel wants; NULL if that is not known. Found out once for each. */
@@ -114,7 +76,7 @@ bool loads_vermagic(struct check *c, bool versioned, bool layout, struct finding
 	const char *wants = wanted_vermagic(c->q->target), *has = c->q->ko->vermagic;
 
 	if (!has) {
-		bool forced = loads_configured(c->q->target, "MODULE_FORCE_LOAD");
+		bool forced = kernel_configured(c->q->target, "MODULE_FORCE_LOAD");
 
 		finding_add(out, "vermagic", forced ? SEVERITY_WARNING : SEVERITY_ERROR,
 			forced ? CLASS_PASS : CLASS_LOAD,

@@ -14,8 +14,6 @@ void loads_freebsd(struct check *c, struct findings *out);
 /* Linux: whether it was built for the target's kernel; what says otherwise is added. `versioned`: it has versions of
  * the symbols that it uses; `layout`: that of module_layout, which stands for struct module, differs. */
 bool loads_vermagic(struct check *c, bool versioned, bool layout, struct findings *out);
-/* Linux: whether "CONFIG_<option>=y" is in the kernel's configuration; false if that cannot be read. */
-bool loads_configured(const struct target *t, const char *option);
 
 /* Adds what would keep the target's kernel from loading it. */
 void loads_error(struct findings *out, const char *rule, char *message, char *advice);

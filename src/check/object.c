@@ -163,6 +163,17 @@ static uint32_t target_of(Elf *elf, const struct object *o, uint32_t index, uint
 	return o->sections[h.sh_info].flags & SHF_ALLOC ? h.sh_info : 0;
 }
 
+/* Leaves few enough of those at the same place that nobody who looks at one has to look at many. */
+static size_t thin_out(struct object_relocation *r, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (kept < 4 || r[kept - 4].offset != r[i].offset)
+			r[kept++] = r[i];
+	return kept;
+}
+
 static size_t take_relocations(const struct object *o, const struct object_section *from,
 	const struct object_section *to, struct object_relocation *out)
 {
@@ -186,16 +197,19 @@ static size_t take_relocations(const struct object *o, const struct object_secti
 	}
 	if (!sorted)
 		qsort(out, kept, sizeof *out, by_offset);
-	return kept;
+	return thin_out(out, kept);
 }
 
-static void read_relocations(Elf *elf, struct object *o, uint32_t symtab)
+/* `len`: of the file, which has no more of them than that, unless its tables lie upon one another. */
+static void read_relocations(Elf *elf, size_t len, struct object *o, uint32_t symtab)
 {
 	size_t most = 0, used = 0;
 
 	for (uint32_t i = 1; i < o->nsections; i++)
 		if (target_of(elf, o, i, symtab))
 			most += o->sections[i].size / sizeof(Elf64_Rela);
+	if (most > len / sizeof(Elf64_Rela))
+		most = len / sizeof(Elf64_Rela);
 	if (!most)
 		return;
 	o->relocations = xreallocarray(NULL, most, sizeof *o->relocations);
@@ -204,7 +218,8 @@ static void read_relocations(Elf *elf, struct object *o, uint32_t symtab)
 		struct object_section *to = &o->sections[for_section];
 
 		/* A second table for the same section is nothing that a linker makes. */
-		if (!for_section || to->relocations)
+		if (!for_section || to->relocations ||
+			o->sections[i].size / sizeof(Elf64_Rela) > most - used)
 			continue;
 		to->relocations = o->relocations + used;
 		to->nrelocations = take_relocations(o, &o->sections[i], to, o->relocations + used);
@@ -241,7 +256,7 @@ bool object_read(const void *bytes, size_t len, struct object *out)
 	good = read_sections(elf, out);
 	symtab = good ? read_symbols(elf, out) : OBJECT_NONE;
 	if (symtab != OBJECT_NONE)
-		read_relocations(elf, out, symtab);
+		read_relocations(elf, len, out, symtab);
 	elf_end(elf);
 	if (!good)
 		object_free(out);

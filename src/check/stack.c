@@ -15,9 +15,10 @@
 /* What is known about one function. */
 struct node {
 	uint64_t deepest;
-	uint32_t next;	/* on the way there; OBJECT_NONE: itself */
-	uint64_t round; /* bytes that calling itself takes, if it does so directly */
-	uint32_t group; /* of a recursive function: the number of one in its group */
+	uint32_t next;	  /* on the way there; OBJECT_NONE: itself */
+	uint32_t largest; /* the largest frame on the way */
+	uint64_t round;	  /* bytes that calling itself takes, if it does so directly */
+	uint32_t group;	  /* of a recursive function: the number of one in its group */
 	bool recursive, indirect, called;
 	/* Of the search. */
 	uint32_t number, low, call;
@@ -38,7 +39,7 @@ static void sum_calls(struct stack *s, uint32_t at)
 	const struct flow_function *f = &s->f->functions[at];
 	struct node *node = &s->nodes[at];
 
-	node->deepest = f->frame;
+	node->deepest = node->largest = f->frame;
 	node->next = OBJECT_NONE;
 	for (size_t i = 0; i < f->ncalls; i++) {
 		const struct flow_call *call = &f->calls[i];
@@ -54,6 +55,7 @@ static void sum_calls(struct stack *s, uint32_t at)
 		if (call->depth + to->deepest > node->deepest) {
 			node->deepest = call->depth + to->deepest;
 			node->next = call->function;
+			node->largest = f->frame > to->largest ? f->frame : to->largest;
 		}
 	}
 }
@@ -104,6 +106,7 @@ static void sum_group(struct stack *s, const uint32_t *group, size_t n)
 			if (call->depth + to->deepest > node->deepest) {
 				node->deepest = call->depth + to->deepest;
 				node->next = call->function;
+				node->largest = f->frame > to->largest ? f->frame : to->largest;
 			}
 		}
 	}
@@ -341,12 +344,7 @@ static void report_recursion(struct stack *s, uint32_t at, bool large, struct fi
 /* Whether its chain is too long for another reason than one function's frame, of which something is said already. */
 static bool is_long(const struct stack *s, uint32_t at)
 {
-	if (s->nodes[at].deepest <= s->chain)
-		return false;
-	for (size_t n = 0; at != OBJECT_NONE && n < s->f->nfunctions; at = s->nodes[at].next, n++)
-		if (s->f->functions[at].frame > s->chain)
-			return false;
-	return true;
+	return s->nodes[at].deepest > s->chain && s->nodes[at].largest <= s->chain;
 }
 
 /* Of functions that go round together, only one is reported; and those that call themselves. */
