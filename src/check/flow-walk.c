@@ -8,14 +8,6 @@
 #include "check/flow-walk.h"
 
 #include "base/buf.h"
-#include "check/x86.h"
-
-#define BUCKETS 4096
-#define SLOT	8
-/* So many states with the same hash are somebody's intention. */
-#define CHAIN_MAX 256
-/* Deeper than any stack; what is more is not told apart. */
-#define DEPTH_MAX (1 << 28)
 
 struct walk {
 	struct flow_reader *r;
@@ -38,47 +30,6 @@ struct piece {
 
 /* ---- states ---- */
 
-static uint32_t hash_state(const struct flow_state *s)
-{
-	uint32_t h = (uint32_t)s->depth * 0x9e3779b1u;
-
-	h = (h ^ (uint32_t)s->frame) * 0x85ebca6bu;
-	h = (h ^ (uint32_t)s->other) * 0xc2b2ae35u;
-	h = (h ^ (s->other_reg | (uint32_t)s->lowered << 8 | (uint32_t)s->fpu << 16)) * 0x27d4eb2fu;
-	return (h ^ h >> 15) % BUCKETS;
-}
-
-static bool same_state(const struct flow_state *a, const struct flow_state *b)
-{
-	return a->depth == b->depth && a->frame == b->frame && a->other == b->other &&
-		a->other_reg == b->other_reg && a->lowered == b->lowered && a->fpu == b->fpu;
-}
-
-/* The state's number; `otherwise` when there are too many. */
-static uint32_t state_number(struct flow_reader *r, const struct flow_state *s, uint32_t otherwise)
-{
-	uint32_t hash = hash_state(s);
-
-	if (!r->buckets)
-		r->buckets = xcalloc(BUCKETS, sizeof *r->buckets);
-	if (!r->states.n) {
-		*FLOW_ADD(&r->states) = (struct flow_state){0};
-		*FLOW_ADD(&r->chains) = 0;
-	}
-	for (uint32_t i = r->buckets[hash], n = 0; i; i = r->chains.items[i]) {
-		if (same_state(&r->states.items[i], s))
-			return i;
-		if (++n == CHAIN_MAX)
-			return otherwise;
-	}
-	if (r->states.n >= FLOW_MIDDLE)
-		return otherwise;
-	*FLOW_ADD(&r->states) = *s;
-	*FLOW_ADD(&r->chains) = r->buckets[hash];
-	r->buckets[hash] = (uint32_t)r->states.n - 1;
-	return r->buckets[hash];
-}
-
 /* What is known where `was` and `comes` meet; `back`: along a jump backwards, where more stack would mean a loop that
  * takes it. */
 static uint32_t meet(struct walk *w, uint32_t was, uint32_t comes, bool back)
@@ -92,12 +43,12 @@ static uint32_t meet(struct walk *w, uint32_t was, uint32_t comes, bool back)
 		else
 			a.depth = b.depth;
 	}
-	if (a.frame != b.frame && a.frame < b.frame)
+	if (a.frame < b.frame)
 		a.frame = b.frame;
 	if (a.other_reg != b.other_reg || a.other != b.other)
 		a.other_reg = 0, a.other = 0, a.lowered = 0;
 	a.lowered |= a.other_reg ? b.lowered : 0;
-	return state_number(w->r, &a, was);
+	return flow_state_number(w->r, &a, was);
 }
 
 /* What a call does to the state of the registers. */
@@ -107,62 +58,6 @@ static unsigned char after_call(unsigned char before, unsigned char effect)
 }
 
 /* ---- places ---- */
-
-int flow_compare(uint32_t section, uint64_t offset, uint32_t other_section, uint64_t other_offset)
-{
-	if (section != other_section)
-		return section < other_section ? -1 : 1;
-	return offset < other_offset ? -1 : offset > other_offset;
-}
-
-static size_t first_behind(const struct flow_function *f, size_t low, size_t high, uint64_t offset)
-{
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (f[middle].start <= offset)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-uint32_t flow_find(const struct flow_reader *r, uint32_t section, uint64_t offset)
-{
-	const struct flow_function *f = r->flow->functions;
-	size_t at = first_behind(f, r->first[section], r->first[section + 1], offset);
-
-	if (at == r->first[section] || offset - f[at - 1].start >= f[at - 1].size)
-		return OBJECT_NONE;
-	return (uint32_t)at - 1;
-}
-
-uint64_t flow_gap_end(const struct flow_reader *r, uint32_t section, uint64_t offset)
-{
-	size_t at =
-		first_behind(r->flow->functions, r->first[section], r->first[section + 1], offset);
-
-	return at < r->first[section + 1] ? r->flow->functions[at].start
-					  : r->o->sections[section].size;
-}
-
-bool flow_target(const struct object *o, const struct object_relocation *relocation, uint64_t after,
-	uint32_t *section, uint64_t *offset)
-{
-	const struct object_symbol *s = &o->symbols[relocation->symbol];
-	uint64_t at = s->value + (uint64_t)relocation->addend;
-
-	if (!object_is_code(o, s->section))
-		return false;
-	if (relocation->type == R_X86_64_PC32 || relocation->type == R_X86_64_PLT32)
-		at += after;
-	if (at >= o->sections[s->section].size)
-		return false;
-	*section = s->section;
-	*offset = at;
-	return true;
-}
 
 static bool is_main(const struct walk *w, uint32_t section, uint64_t offset)
 {
@@ -266,7 +161,7 @@ static void note_call(
 	struct walk *w, const struct step *s, const struct target *t, bool indirect, bool tail)
 {
 	struct flow_reader *r = w->r;
-	int32_t depth = s->now.depth - (tail ? SLOT : 0);
+	int32_t depth = s->now.depth - (tail ? FLOW_SLOT : 0);
 
 	if (!s->fresh)
 		return;
@@ -323,8 +218,8 @@ static void do_call(struct walk *w, struct step *s, const struct x86_insn *i)
 	 * from guessing. */
 	if (t.known && is_main(w, t.section, t.offset) && t.offset != w->f->start) {
 		if (t.offset != s->offset + i->length)
-			deeper.depth += SLOT;
-		go_on_at(w, t.section, t.offset, state_number(w->r, &deeper, s->state), false);
+			deeper.depth += FLOW_SLOT;
+		go_on_at(w, t.section, t.offset, flow_state_number(w->r, &deeper, s->state), false);
 		return;
 	}
 	note_call(w, s, t.role == ROLE_THUNK ? NULL : &t,
@@ -338,18 +233,8 @@ static bool follow_tables(struct walk *w, uint32_t state)
 {
 	struct flow_reader *r = w->r;
 	const struct flow_function *f = w->f;
-	size_t low = 0, high = r->refs.n;
+	size_t low = flow_ref_at(r, f->section, f->start), high = low;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct flow_place *p = &r->refs.items[middle];
-
-		if (flow_compare(p->section, p->offset, f->section, f->start) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	high = low;
 	for (; high < r->refs.n; high++) {
 		const struct flow_place *p = &r->refs.items[high];
 
@@ -365,7 +250,7 @@ static bool follow_tables(struct walk *w, uint32_t state)
 
 static void do_jump_anywhere(struct walk *w, struct step *s)
 {
-	uint32_t state = state_number(w->r, &s->now, s->state);
+	uint32_t state = flow_state_number(w->r, &s->now, s->state);
 
 	s->stops = true;
 	if (follow_tables(w, state))
@@ -393,7 +278,7 @@ static void do_jump(struct walk *w, struct step *s, const struct x86_insn *i)
 		return;
 	}
 	if (t.known && find_piece(w, t.section, t.offset, &p)) {
-		go_on_at(w, t.section, t.offset, state_number(w->r, &s->now, s->state),
+		go_on_at(w, t.section, t.offset, flow_state_number(w->r, &s->now, s->state),
 			t.section == s->p->section && t.offset <= s->offset);
 		return;
 	}
@@ -408,130 +293,25 @@ static void do_jump(struct walk *w, struct step *s, const struct x86_insn *i)
 		w->f->leaves |= after_call(s->now.fpu, effect_of(w, &t));
 }
 
-/* ---- the stack ---- */
+/* ---- along ---- */
 
-static void deepen(struct walk *w, struct flow_state *now, int64_t by, bool counts)
+static void do_stack(struct walk *w, struct step *s, const struct x86_insn *i)
 {
-	int64_t depth = now->depth + by;
-
-	now->depth = (int32_t)(depth < 0 ? 0 : depth > DEPTH_MAX ? DEPTH_MAX : depth);
-	if (counts && !w->lost && now->depth > w->deepest)
-		w->deepest = now->depth;
-}
-
-static void take_more(struct walk *w, const struct step *s)
-{
-	if (w->f->dynamic)
+	if (!flow_move(&s->now, i, w->lost ? NULL : &w->deepest) || w->f->dynamic)
 		return;
 	w->f->dynamic = true;
 	w->f->dynamic_section = s->p->section;
 	w->f->dynamic_at = s->offset;
 }
 
-static void save(struct flow_state *now, const struct x86_insn *i)
-{
-	int64_t at = now->depth - i->value;
-
-	if (i->reg == X86_RBP) {
-		now->frame = at >= 0 && at < DEPTH_MAX ? (int32_t)at : -1;
-		return;
-	}
-	/* lea is mostly for the address of a variable; what goes back to the stack pointer is a copy of it, or
-	 * what it was before the call. */
-	if (i->value && (i->value != SLOT || now->depth != SLOT))
-		return;
-	now->other = (int32_t)at;
-	now->other_reg = (unsigned char)(i->reg + 1);
-	now->lowered = false;
-}
-
-static void restore(struct walk *w, struct step *s, const struct x86_insn *i)
-{
-	struct flow_state *now = &s->now;
-
-	if (i->reg == X86_RBP && now->frame >= 0) {
-		now->depth = now->frame;
-		deepen(w, now, -i->value, true);
-	} else if (i->reg + 1 == now->other_reg) {
-		if (now->lowered) {
-			take_more(w, s);
-			return;
-		}
-		now->depth = now->other;
-		deepen(w, now, -i->value, true);
-	} else if (i->value == -SLOT) {
-		/* A function that aligned its stack goes back to its return address. */
-		now->depth = SLOT;
-	}
-}
-
-static void align(struct walk *w, struct flow_state *now, int64_t to)
-{
-	if (to > 1 && to <= DEPTH_MAX && !(to & (to - 1)))
-		deepen(w, now, (now->depth + to - 1) / to * to - now->depth, true);
-}
-
-static void do_stack(struct walk *w, struct step *s, const struct x86_insn *i)
-{
-	struct flow_state *now = &s->now;
-
-	switch (i->kind) {
-	case X86_TAKE:
-		deepen(w, now, i->value, true);
-		break;
-	case X86_PUSH_FLAGS:
-		deepen(w, now, i->value, false);
-		break;
-	case X86_SAVE:
-		save(now, i);
-		break;
-	case X86_RESTORE:
-		restore(w, s, i);
-		break;
-	case X86_LEAVE:
-		if (now->frame >= 0)
-			now->depth = now->frame;
-		deepen(w, now, -SLOT, false);
-		now->frame = -1;
-		break;
-	case X86_ENTER:
-		deepen(w, now, SLOT, true);
-		now->frame = now->depth;
-		deepen(w, now, i->value, true);
-		break;
-	case X86_ALIGN:
-		align(w, now, i->value);
-		break;
-	case X86_LOWER:
-		if (i->reg + 1 == now->other_reg)
-			now->lowered = true;
-		break;
-	case X86_TAKE_MORE:
-		take_more(w, s);
-		break;
-	}
-}
-
-/* ---- along ---- */
-
 static void follow_edges(struct walk *w, const struct step *s)
 {
 	struct flow_reader *r = w->r;
-	size_t low = 0, high = r->edges.n;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct flow_edge *e = &r->edges.items[middle];
-
-		if (flow_compare(e->section, e->from, s->p->section, s->offset) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < r->edges.n && r->edges.items[low].section == s->p->section &&
-		r->edges.items[low].from == s->offset;
-		low++) {
-		const struct flow_edge *e = &r->edges.items[low];
+	for (size_t i = flow_edge_at(r, s->p->section, s->offset); i < r->edges.n &&
+		r->edges.items[i].section == s->p->section && r->edges.items[i].from == s->offset;
+		i++) {
+		const struct flow_edge *e = &r->edges.items[i];
 		struct piece p;
 
 		if (!w->steps)
@@ -541,25 +321,6 @@ static void follow_edges(struct walk *w, const struct step *s)
 			go_on_at(w, e->to_section, e->to, s->state,
 				e->to_section == s->p->section && e->to <= s->offset);
 	}
-}
-
-static bool goes_on_after_trap(const struct flow_reader *r, uint32_t section, uint64_t offset)
-{
-	size_t low = 0, high = r->warns.n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct flow_place *p = &r->warns.items[middle];
-		int order = flow_compare(p->section, p->offset, section, offset);
-
-		if (!order)
-			return true;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return false;
 }
 
 /* A function whose address an instruction has is one that anybody may call. */
@@ -623,7 +384,7 @@ static void do_instruction(
 		s->stops = true;
 		break;
 	case X86_TRAP:
-		s->stops = !goes_on_after_trap(w->r, p->section, s->offset);
+		s->stops = !flow_goes_on(w->r, p->section, s->offset);
 		break;
 	default:
 		do_stack(w, s, i);
@@ -712,8 +473,8 @@ static void go_along(struct walk *w, const struct flow_place *from)
 			do_instruction(w, &s, &i, relocation);
 			if (s.stops)
 				return;
-			if (!same_state(&s.now, &r->states.items[state]))
-				state = state_number(r, &s.now, state);
+			if (!flow_same_state(&s.now, &r->states.items[state]))
+				state = flow_state_number(r, &s.now, state);
 		}
 		if (s.fresh && i.kind != X86_CALL && i.kind != X86_JUMP && i.kind != X86_BRANCH)
 			note_references(w, &p, relocation, offset + i.length);
@@ -761,7 +522,7 @@ static void go_over_rest(struct walk *w)
 			continue;
 		}
 		w->f->strange = true;
-		go_on_at(w, w->f->section, at, state_number(w->r, &lost, 1), false);
+		go_on_at(w, w->f->section, at, flow_state_number(w->r, &lost, 1), false);
 		go_everywhere(w);
 		if (!seen[at])
 			seen[at] = FLOW_MIDDLE;
@@ -791,35 +552,32 @@ static unsigned char fpu_at(const struct flow_reader *r, uint32_t section, uint6
 	return state == FLOW_MIDDLE ? FPU_AS_ENTERED | FPU_UNKNOWN : r->states.items[state].fpu;
 }
 
-static void *copy(const void *items, size_t n, size_t size)
-{
-	void *out = n ? xreallocarray(NULL, n, size) : NULL;
-
-	if (n)
-		memcpy(out, items, n * size);
-	return out;
-}
+/* An array of just what is in the list. */
+#define COPY(list)                                                                                 \
+	((list).n ? memcpy(xreallocarray(NULL, (list).n, sizeof *(list).items), (list).items,      \
+			    (list).n * sizeof *(list).items)                                       \
+		  : NULL)
 
 void flow_walk(struct flow_reader *r, uint32_t index)
 {
 	struct flow_function *f = &r->flow->functions[index];
-	struct flow_state entered = {.depth = SLOT, .frame = -1, .fpu = FPU_AS_ENTERED};
+	struct flow_state entered = {.depth = FLOW_SLOT, .frame = -1, .fpu = FPU_AS_ENTERED};
 	struct walk w = {
-		.r = r, .f = f, .index = index, .deepest = SLOT, .steps = f->size * 4 + 256};
+		.r = r, .f = f, .index = index, .deepest = FLOW_SLOT, .steps = f->size * 4 + 256};
 
 	if (f->leaves || f->ncalls || f->nuses)
 		start_again(r, index);
 	r->todo.n = r->touched.n = r->calls.n = r->uses.n = 0;
 	if (f->cold)
 		entered.fpu |= FPU_UNKNOWN;
-	go_on_at(&w, f->section, f->start, state_number(r, &entered, 1), false);
+	go_on_at(&w, f->section, f->start, flow_state_number(r, &entered, 1), false);
 	go_everywhere(&w);
 	if (*f->name && !f->cold)
 		go_over_rest(&w);
 	/* It was data. */
 	if (f->guessed && f->strange) {
 		r->calls.n = r->uses.n = 0;
-		w.deepest = SLOT;
+		w.deepest = FLOW_SLOT;
 		f->dynamic = false;
 	}
 	f->frame = (uint32_t)w.deepest;
@@ -828,9 +586,9 @@ void flow_walk(struct flow_reader *r, uint32_t index)
 			fpu_at(r, r->calls.items[i].section, r->calls.items[i].offset);
 	for (size_t i = 0; i < r->uses.n; i++)
 		r->uses.items[i].fpu = fpu_at(r, r->uses.items[i].section, r->uses.items[i].offset);
-	f->calls = copy(r->calls.items, r->calls.n, sizeof *f->calls);
+	f->calls = COPY(r->calls);
 	f->ncalls = r->calls.n;
-	f->uses = copy(r->uses.items, r->uses.n, sizeof *f->uses);
+	f->uses = COPY(r->uses);
 	f->nuses = r->uses.n;
 	/* Code outside of functions may be others' too. */
 	for (size_t i = 0; i < r->touched.n; i++) {

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef KMODLAB_CHECK_FLOW_WALK_H
 #define KMODLAB_CHECK_FLOW_WALK_H
-/* The inner part of flow_read(), which fills a reader (check/flow.c) and has it walk through one function after the
- * other (check/flow-walk.c); nobody else does. */
+/* The inner part of flow_read(), which fills a reader (check/flow.c, check/flow-tables.c) and has it walk through one
+ * function after the other (check/flow-walk.c, check/flow-state.c); nobody else does. */
 #include "check/flow.h"
+#include "check/x86.h"
+
+/* Bytes that a push takes. */
+#define FLOW_SLOT 8
 
 /* What a function is to those that call it, by its name. */
 enum flow_role {
@@ -111,5 +115,20 @@ bool flow_target(const struct object *o, const struct object_relocation *relocat
 uint32_t flow_find(const struct flow_reader *r, uint32_t section, uint64_t offset);
 /* Where the code without a symbol ends that is at the place. */
 uint64_t flow_gap_end(const struct flow_reader *r, uint32_t section, uint64_t offset);
+
+/* The state's number; `otherwise` when there are too many. */
+uint32_t flow_state_number(struct flow_reader *r, const struct flow_state *s, uint32_t otherwise);
+bool flow_same_state(const struct flow_state *a, const struct flow_state *b);
+/* What an instruction does to the stack. `deepest` (NULL: it does not matter) is raised to what it comes to. True if
+ * how much it takes cannot be told. */
+bool flow_move(struct flow_state *now, const struct x86_insn *i, int32_t *deepest);
+
+/* Fills the reader's edges, warns, refs and marks, and which functions are taken or exported. */
+void flow_read_tables(struct flow_reader *r);
+/* The first edge, and the first reference, at or behind a place: an index. */
+size_t flow_edge_at(const struct flow_reader *r, uint32_t section, uint64_t offset);
+size_t flow_ref_at(const struct flow_reader *r, uint32_t section, uint64_t offset);
+/* Whether the kernel goes on behind the ud2 at the place. */
+bool flow_goes_on(const struct flow_reader *r, uint32_t section, uint64_t offset);
 
 #endif

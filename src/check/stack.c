@@ -251,7 +251,9 @@ static void report_frame(struct stack *s, uint32_t at, struct findings *out)
 	const struct flow_function *f = &s->f->functions[at];
 	AUTO_FREE char *name = flow_name(s->c->object, f);
 	bool all = f->frame > s->size;
-	bool fails = all && s->c->q->thorough;
+	/* One that nobody calls harms nobody. */
+	bool used = s->nodes[at].called || f->taken || f->passed;
+	bool fails = all && used && s->c->q->thorough;
 	struct finding *found = finding_add(out, "stack-frame",
 		fails ? SEVERITY_ERROR : SEVERITY_WARNING, fails ? CLASS_CRASH : CLASS_PASS,
 		all ? xasprintf("%s takes %u bytes of the stack, which has %llu.", name, f->frame,

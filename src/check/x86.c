@@ -533,9 +533,7 @@ static void kind_two_bytes(const struct parts *p, struct x86_insn *out)
 
 static void tell(const struct parts *p, struct x86_insn *out)
 {
-	*out = (struct x86_insn){.length = p->length,
-		.floating = is_floating(p),
-		.memory = p->has_modrm && !is_register(p)};
+	*out = (struct x86_insn){.length = p->length, .floating = is_floating(p)};
 	if (p->map == MAP_DEFAULT)
 		kind_one_byte(p, out);
 	else if (p->map == MAP_0F)

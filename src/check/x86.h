@@ -38,7 +38,6 @@ struct x86_insn {
 	unsigned char kind;   /* enum x86_kind */
 	unsigned char reg;
 	bool floating; /* uses a register for floating point: x87, MMX, SSE, AVX */
-	bool memory;   /* has an operand in memory, maybe relative to its own place */
 	int64_t value;
 };
 

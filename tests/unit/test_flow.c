@@ -291,7 +291,7 @@ static void both_ways_of_reading_agree(void **state)
 					compared++;
 					if (a.length == z.length && a.kind == z.kind &&
 						a.reg == z.reg && a.value == z.value &&
-						a.floating == z.floating && a.memory == z.memory)
+						a.floating == z.floating)
 						continue;
 					print_error("%02x %02x %02x %02x %02x: %u %u %lld, not %u "
 						    "%u %lld\n",
