@@ -376,3 +376,47 @@ part_edit() {
 	row "  of that, its build" "$(median_ms build)" ms
 	row "  edit to verdict / make alone" "$(sum "a=$(median_ms make); b=$(median_ms edit)" b/a)" x "at most" 0.6
 }
+
+# ---- check ----
+
+# Twenty at a time: one is a few milliseconds, of which date(1) would be a part.
+check_one() {
+	from=$(now_us)
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		"$kmodlab" check -t "$1" "$2" >"$work/out" 2>&1 || failed "kmodlab check $2"
+	done
+	echo $((($(now_us) - from) / 20)) >>"$work/check-one.us"
+}
+
+# All modules of the full kernel if that was added, which are some 4,000; else of the one at hand.
+part_check() {
+	many=debian:bookworm/amd64
+	"$kmodlab" target show "$many" >"$work/target" 2>/dev/null || {
+		many=$linux
+		"$kmodlab" target show "$many" >"$work/target"
+	}
+	all=$(awk '$1 == "modules" {print $2; exit}' "$work/target")
+	find "$all" -name '*.ko' >"$work/list"
+	count=$(wc -l <"$work/list")
+	for _ in $(repeat "$turns" x); do
+		check_one "$linux" "$hello_linux"
+	done
+	# Once, so that all of it is in the page cache for both.
+	xargs cat <"$work/list" >/dev/null
+	for _ in $(repeat "$turns" x); do
+		from=$(now_us)
+		# With the warnings that it may give of such old code; an error would be a false one.
+		/usr/bin/time -f %M -o "$work/memory" "$kmodlab" check -t "$many" "$all" >"$work/out" 2>&1 ||
+			failed "kmodlab check $all"
+		echo $(($(now_us) - from)) >>"$work/check-all.us"
+	done
+	from=$(now_us)
+	xargs -P 2 -n 100 modinfo <"$work/list" >"$work/modinfo" 2>/dev/null || true
+	xargs -P 2 -n 100 objdump -d <"$work/list" 2>/dev/null | wc -c >"$work/objdump" || true
+	echo $(($(now_us) - from)) >>"$work/objdump.us"
+	one=$(median_ms check-one) a=$(median_ms check-all) o=$(median_ms objdump)
+	row "check: kmodlab check hello.ko, $linux" "$one" ms "at most" 10
+	row "check: $count modules of $many" "$(sum "a=$a" a/1000)" s "at most" 8
+	row "  the most memory" "$(awk '{print $1 / 1024}' "$work/memory")" MiB "at most" 300
+	row "  modinfo and objdump -d, two at a time / check" "$(sum "a=$a; o=$o" o/a)" x "at least" 20
+}

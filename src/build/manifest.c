@@ -132,7 +132,7 @@ static bool is_bmakes(const char *name, const struct strv *names)
 static bool left_out(const char *name, const struct strv *names)
 {
 	static const char *const always[] = {".", "..", ".git", ".svn", ".hg", ".bzr",
-		".tmp_versions", "modules.order", ".cache.mk", NULL};
+		".tmp_versions", "modules.order", ".cache.mk", "compile_commands.json", NULL};
 	AUTO_FREE char *command = NULL;
 
 	if (is_one_of(name, always))
@@ -319,7 +319,8 @@ static int scan_dir(struct scan *s, int fd, const char *prefix)
 	for (size_t i = 0; !r && i < names.n; i++) {
 		AUTO_FREE char *path = xasprintf("%s%s%s", prefix, *prefix ? "/" : "", names.v[i]);
 
-		if (!left_out(names.v[i], &names))
+		/* clangd's index grows while somebody edits. */
+		if (!left_out(names.v[i], &names) && !ends(path, ".cache/clangd"))
 			r = scan_name(s, fd, names.v[i], path);
 	}
 	return r;

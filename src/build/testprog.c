@@ -2,7 +2,8 @@
 /*
  * Compiling test.c. What comes of it is kept in the cache beside a list of the files that it was made of, with their
  * sizes and dates; as long as they are the same, so is the program. It is linked statically: there is no
- * library in the machine.
+ * library in the machine. For FreeBSD, this machine's clang makes it of the headers and libraries that the target has
+ * of base.txz, and the shell for a test.sh is /rescue's, which is in there too.
  */
 #include "build/testprog.h"
 
@@ -11,8 +12,11 @@
 #include "base/scratch.h"
 #include "build/build.h"
 #include "build/system.h"
+#include "target/freebsd.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,8 +28,7 @@
 #define BUSYBOX	    "busybox"
 
 /* Where in the sandbox things are. */
-#define OUT	"/kmodlab-test"
-#define SYSROOT "/kmodlab-base"
+#define OUT "/kmodlab-test"
 
 static bool has(const char *dir, const char *name)
 {
@@ -112,17 +115,33 @@ static bool has_base(const struct target *t)
 	return has(t->root, "usr/include/stdio.h") && has(t->root, "usr/lib/libc.a");
 }
 
+/* "14.0" of the release "14.0-RELEASE-p6". Caller frees. */
+static char *version_of(const struct target *t)
+{
+	return xstrndup(t->release, strspn(t->release, "0123456789."));
+}
+
 static void add_command(struct sandbox *s, const struct target *t)
 {
-	if (t->os == TARGET_FREEBSD) {
-		strv_adds(&s->argv, "--ro-bind", t->root, SYSROOT, NULL);
-		strv_adds(&s->argv, "clang", "--target=x86_64-unknown-freebsd14.0",
-			"--sysroot=" SYSROOT, "-fuse-ld=lld", NULL);
+	bool freebsd = t->os == TARGET_FREEBSD;
+
+	if (freebsd) {
+		AUTO_FREE char *version = version_of(t);
+		AUTO_FREE char *machine = xasprintf("--target=x86_64-unknown-freebsd%s", version);
+
+		AUTO_FREE char *base = xasprintf("--sysroot=%s", t->root);
+
+		/* Under its own name, since the compiler's messages name headers. */
+		strv_adds(&s->argv, "--ro-bind", t->root, t->root, "clang", machine, base,
+			"-fuse-ld=lld", NULL);
 	} else {
 		strv_add(&s->argv, "gcc");
 	}
 	strv_adds(&s->argv, "-static", "-O1", "-g", "-pthread", "-Wall", "-MMD", "-MF", OUT "/d",
 		"-o", OUT "/program", "test.c", NULL);
+	/* Since 15 the system calls are in a library of their own, of which not every clang knows. */
+	if (freebsd && has(t->root, "usr/lib/libsys.a"))
+		strv_add(&s->argv, "-lsys");
 }
 
 /* The files below the source directory that a list of make's names ("x: a.c b.h \"), by the user's paths. */
@@ -229,12 +248,21 @@ static struct test_program *add(struct test_programs *all, const char *what)
 	return p;
 }
 
-static void skip(struct findings *found, const char *what, const char *why)
+/* What of base.txz it would need is not there. */
+static void skip(
+	struct findings *found, const struct target *t, const char *what, const char *needed)
 {
+	AUTO_FREE char *version = version_of(t);
+	AUTO_FREE char *sets = freebsd_sets_directory(version);
+
 	finding_add(found, "test-skipped", SEVERITY_NOTE, CLASS_PASS,
-		xasprintf("%s was not run: %s", what, why),
-		xstrdup("What FreeBSD's base set would give is not part of this target; --exercise=auto "
-			"needs nothing of it."));
+		xasprintf(
+			"%s was not run: %s in FreeBSD's base.txz, which this target was made without",
+			what, needed),
+		xasprintf(
+			"Put base.txz of FreeBSD %s beside kernel.txz in %s, then `kmodlab target "
+			"remove %s` and add it again; --exercise=auto needs nothing of that.",
+			version, sets, t->name));
 }
 
 static int take_program(const char *dir, const struct target *t, int timeout_ms,
@@ -247,8 +275,7 @@ static int take_program(const char *dir, const struct target *t, int timeout_ms,
 	int r = 0;
 
 	if (t->os == TARGET_FREEBSD && !has_base(t)) {
-		skip(found, "test.c",
-			"its C library and headers are in FreeBSD's base.txz, which this target has not got");
+		skip(found, t, "test.c", "its C library and headers are");
 		return 0;
 	}
 	if (!is_current(list) || path_read(program, PROGRAM_MAX, &bytes)) {
@@ -268,29 +295,74 @@ static int take_program(const char *dir, const struct target *t, int timeout_ms,
 
 /* ---- scripts ---- */
 
-static int take_script(const char *dir, const struct target *t, struct test_programs *out,
-	struct findings *found, struct error *err)
+static int read_busybox(const char *path, struct buf *bytes, struct error *err)
 {
-	AUTO_FREE char *path = xasprintf("%s/test.sh", dir), *shell = path_program(BUSYBOX);
-	AUTO_BUF struct buf script = {0}, bytes = {0};
-	struct test_program *p;
-	int r;
+	AUTO_FREE char *shell = path_program(BUSYBOX);
 
-	if (t->os == TARGET_FREEBSD) {
-		skip(found, "test.sh",
-			"a shell for the machine is in FreeBSD's base.txz, which this target has not got");
-		return 0;
-	}
-	r = path_read(path, LIST_MAX, &script);
-	if (r)
-		return error_sys(err, -r, "cannot read %s", path);
 	/* With an interpreter it would be a dynamic one, for which there is no library in the machine. */
-	if (!shell || path_read(shell, PROGRAM_MAX, &bytes) || !bytes.len ||
-		memmem(bytes.data, bytes.len < 4096 ? bytes.len : 4096, "/ld-linux", 9))
+	if (!shell || path_read(shell, PROGRAM_MAX, bytes) || !bytes->len ||
+		memmem(bytes->data, bytes->len < 4096 ? bytes->len : 4096, "/ld-linux", 9))
 		return error_set(err, ENOENT,
 			"%s is to be run by busybox, and there is no statically linked one here: apt-get "
 			"install busybox-static (or --exercise=none)",
 			path);
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The names in /rescue that are links to its shell: all are one program. */
+static void name_rescue(const char *rescue, const char *shell, struct strv *names)
+{
+	DIR *d = opendir(rescue);
+	struct stat one, other;
+	struct dirent *e;
+
+	if (stat(shell, &one) == 0)
+		while (d && (e = readdir(d)))
+			if (!fstatat(dirfd(d), e->d_name, &other, AT_SYMLINK_NOFOLLOW) &&
+				other.st_ino == one.st_ino && other.st_dev == one.st_dev &&
+				strcmp(e->d_name, "sh") != 0)
+				strv_add(names, e->d_name);
+	if (d)
+		closedir(d);
+	if (names->n)
+		qsort(names->v, names->n, sizeof *names->v, by_name);
+}
+
+/* 0, or -ENOENT: the target has none. */
+static int read_rescue(const struct target *t, struct buf *bytes, struct strv *names)
+{
+	AUTO_FREE char *rescue = xasprintf("%s/rescue", t->root);
+	AUTO_FREE char *shell = xasprintf("%s/sh", rescue);
+
+	if (path_read(shell, PROGRAM_MAX, bytes) || !bytes->len)
+		return -ENOENT;
+	name_rescue(rescue, shell, names);
+	return 0;
+}
+
+static int take_script(const char *dir, const struct target *t, struct test_programs *out,
+	struct findings *found, struct error *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/test.sh", dir);
+	AUTO_BUF struct buf script = {0}, bytes = {0};
+	struct test_program *p;
+	int r = path_read(path, LIST_MAX, &script);
+
+	if (r)
+		return error_sys(err, -r, "cannot read %s", path);
+	if (t->os != TARGET_FREEBSD) {
+		r = read_busybox(path, &bytes, err);
+		if (r)
+			return r;
+	} else if (read_rescue(t, &bytes, &out->shell_names)) {
+		skip(found, t, "test.sh", "a shell for the machine is");
+		return 0;
+	}
 	p = add(out, "test.sh");
 	p->script = true;
 	p->len = script.len;
@@ -323,5 +395,6 @@ void testprog_free(struct test_programs *all)
 	}
 	free(all->items);
 	free(all->shell);
+	strv_free(&all->shell_names);
 	*all = (struct test_programs){0};
 }

@@ -5,6 +5,7 @@
  * The tests that lie beside a module: test.c, which is compiled for the target with its own compiler, in the same
  * sandbox as the module, and test.sh, which a shell in the machine runs.
  */
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/finding.h"
 #include "target/target.h"
@@ -19,8 +20,11 @@ struct test_program {
 struct test_programs {
 	struct test_program *items;
 	size_t n;
-	char *shell; /* what runs scripts: a static busybox; NULL without scripts */
+	char *shell; /* what runs scripts: a static busybox, or FreeBSD's rescue; NULL without scripts */
 	size_t shell_len;
+	/* FreeBSD: by what other names it is another program ("cat", sorted). It goes by the name it is called by, and
+	 * busybox, for which this is empty, by its first argument. */
+	struct strv shell_names;
 };
 
 /* Reads or compiles what tests there are in `dir` (absolute, real). A test.c that was not changed since, and

@@ -335,7 +335,7 @@ bool kld_is(Elf *elf)
 	return section_find(elf, SET) || section_find(elf, "set_sysinit_set");
 }
 
-void kld_read(Elf *elf, const GElf_Ehdr *header, struct ko *ko)
+void kld_read(Elf *elf, const GElf_Ehdr *header, struct ko *ko, bool symbols)
 {
 	struct kld k = {.elf = elf, .linked = header->e_type != ET_REL};
 
@@ -343,5 +343,6 @@ void kld_read(Elf *elf, const GElf_Ehdr *header, struct ko *ko)
 	read_set(&k, ko);
 	unload(&k);
 	drop_own(ko);
-	symbols_each(elf, take_symbol, ko);
+	if (symbols)
+		symbols_each(elf, take_symbol, ko);
 }

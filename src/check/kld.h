@@ -8,7 +8,7 @@
 
 /* Whether it is a kernel, a KLD or an object of one: whether it has the linker sets that those have. */
 bool kld_is(Elf *elf);
-/* What it declares, needs, takes and gives. The file's sections are known to lie in it. */
-void kld_read(Elf *elf, const GElf_Ehdr *header, struct ko *ko);
+/* What it declares and needs; what it takes and gives if `symbols` says so. The file's sections are known to lie in it. */
+void kld_read(Elf *elf, const GElf_Ehdr *header, struct ko *ko, bool symbols);
 
 #endif

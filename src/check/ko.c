@@ -120,6 +120,8 @@ static void read_info(struct ko *ko, const char *tag, size_t tag_len, const char
 		add_author(ko, value, len);
 	else if (IS("depends"))
 		add_depends(ko, value, len);
+	else if (IS("import_ns"))
+		add_printable(&ko->imports, value, len);
 	else if (IS("parmtype"))
 		add_param(ko, value, len, true);
 	else if (IS("parm"))
@@ -198,7 +200,7 @@ static char *machine_name(unsigned machine, unsigned class)
 }
 
 /* A file for this machine, whose sections can be looked at. */
-static enum ko_kind read_sections(Elf *elf, size_t len, struct ko *ko)
+static enum ko_kind read_sections(Elf *elf, size_t len, struct ko *ko, bool symbols)
 {
 	GElf_Ehdr header;
 	struct span info;
@@ -208,7 +210,7 @@ static enum ko_kind read_sections(Elf *elf, size_t len, struct ko *ko)
 		return KO_DAMAGED;
 	if (kld_is(elf) ||
 		(header.e_ident[EI_OSABI] == ELFOSABI_FREEBSD && header.e_type == ET_REL)) {
-		kld_read(elf, &header, ko);
+		kld_read(elf, &header, ko, symbols);
 		return header.e_type == ET_EXEC ? KO_NOT_MODULE : KO_FREEBSD;
 	}
 	/* An object that modpost has not seen has a .modinfo too; ko_refuse tells it by that. */
@@ -226,7 +228,7 @@ static void set_elf_version(void)
 	elf_version(EV_CURRENT);
 }
 
-static enum ko_kind read_elf(const unsigned char *bytes, size_t len, struct ko *ko)
+static enum ko_kind read_elf(const unsigned char *bytes, size_t len, struct ko *ko, bool symbols)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	const unsigned char *machine;
@@ -248,20 +250,31 @@ static enum ko_kind read_elf(const unsigned char *bytes, size_t len, struct ko *
 	pthread_once(&once, set_elf_version);
 	/* libelf takes it as writable, but writes only when asked to (elf_update). */
 	elf = elf_memory((char *)(uintptr_t)bytes, len);
-	kind = elf ? read_sections(elf, len, ko) : KO_DAMAGED;
+	kind = elf ? read_sections(elf, len, ko, symbols) : KO_DAMAGED;
 	elf_end(elf);
 	return kind;
 }
 
-void ko_read(const void *bytes, size_t len, const char *file_name, struct ko *ko)
+static void read_all(
+	const void *bytes, size_t len, const char *file_name, struct ko *ko, bool symbols)
 {
 	*ko = (struct ko){0};
-	ko->kind = read_elf(bytes, len, ko);
+	ko->kind = read_elf(bytes, len, ko, symbols);
 	if (!ko->name || !*ko->name) {
 		free(ko->name);
 		ko->name = ko->kind == KO_FREEBSD ? kld_file_name(file_name)
 						  : ko_module_name(file_name);
 	}
+}
+
+void ko_read(const void *bytes, size_t len, const char *file_name, struct ko *ko)
+{
+	read_all(bytes, len, file_name, ko, true);
+}
+
+void ko_read_declared(const void *bytes, size_t len, const char *file_name, struct ko *ko)
+{
+	read_all(bytes, len, file_name, ko, false);
 }
 
 bool ko_declares(const struct ko *ko, const char *name)
@@ -295,6 +308,7 @@ void ko_free(struct ko *ko)
 	free(ko->description);
 	free(ko->author);
 	strv_free(&ko->depends);
+	strv_free(&ko->imports);
 	strv_free(&ko->undefined);
 	strv_free(&ko->exports);
 	for (size_t i = 0; i < ko->nparams; i++) {

@@ -4,11 +4,18 @@
 /* Lists of symbols, a line each: looking one up, and guessing which one was meant. */
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 struct text {
 	const char *p;
 	size_t len;
 };
+
+/* The file's bytes, which stay for the life of the program and are read as they are needed; empty if there are none
+ * (or `path` is NULL). For files that are replaced, never written to: those of targets. */
+struct text names_file(const char *path);
+/* Whether it is one file, and nobody has written to it between. */
+bool names_same_file(const struct stat *a, const struct stat *b);
 
 /* Takes the next line off `*rest`; false at the end. */
 bool text_line(struct text *rest, struct text *line);

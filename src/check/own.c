@@ -11,8 +11,11 @@
 #include "base/walk.h"
 #include "check/ko.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #define MODULE_MAX ((size_t)256 << 20) /* bytes in one .ko */
 
@@ -56,25 +59,45 @@ static struct shelf *shelf_of(const struct target *t)
 
 /* ---- FreeBSD ---- */
 
-/* Whether the kernel itself declares the module `name`. It is asked through a shelf too, one for each
- * kernel, so that its 30 MB are read once. */
-static bool kernel_declares(const struct target *t, const char *name)
+/* What a kernel declares; of which its 30 MB are hardly touched. */
+struct kernel {
+	struct kernel *next;
+	char *path;
+	struct ko ko;
+};
+
+static void read_kernel(const char *path, struct ko *ko)
+{
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *bytes;
+
+	if (fd < 0 || fstat(fd, &st) || st.st_size <= 0 || (uintmax_t)st.st_size > MODULE_MAX)
+		return;
+	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (bytes == MAP_FAILED)
+		return;
+	ko_read_declared(bytes, (size_t)st.st_size, path, ko);
+	munmap(bytes, (size_t)st.st_size);
+}
+
+const struct ko *own_kernel(const struct target *t)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	static struct own *all;
-	struct own *o;
+	static struct kernel *all;
+	struct kernel *k;
 
 	pthread_mutex_lock(&lock);
-	for (o = all; o && strcmp(o->modules, t->kernel); o = o->next)
+	for (k = all; k && strcmp(k->path, t->kernel); k = k->next)
 		;
-	if (!o) {
-		o = xcalloc(1, sizeof *o);
-		*o = (struct own){all, xstrdup(t->kernel), t->os, shelf_new()};
-		shelf_add(o->shelf, t->kernel, t->os);
-		all = o;
+	if (!k) {
+		k = xcalloc(1, sizeof *k);
+		*k = (struct kernel){.next = all, .path = xstrdup(t->kernel)};
+		read_kernel(t->kernel, &k->ko);
+		all = k;
 	}
 	pthread_mutex_unlock(&lock);
-	return shelf_declaring(o->shelf, t->os, name) != NULL;
+	return &k->ko;
 }
 
 static const char *kld_file(
@@ -109,7 +132,7 @@ char *own_or_given_file(
 {
 	const char *found;
 
-	if (t->os == TARGET_FREEBSD && kernel_declares(t, name))
+	if (t->os == TARGET_FREEBSD && ko_declares(own_kernel(t), name))
 		return NULL;
 	found = file_on(given, t, name, near);
 	if (!found)

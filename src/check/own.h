@@ -2,6 +2,7 @@
 #ifndef KMODLAB_CHECK_OWN_H
 #define KMODLAB_CHECK_OWN_H
 /* The target's own modules: those that its kernel came with. May be asked by several threads. */
+#include "check/ko.h"
 #include "check/shelf.h"
 #include "target/target.h"
 
@@ -19,6 +20,8 @@ char *own_aliased_file(const struct target *t, const char *name);
 /* The file of the own module that has the symbol `symbol` for others, or NULL. FreeBSD only. Caller
  * frees. */
 char *own_module_defining(const struct target *t, const char *symbol);
+/* What the target's kernel itself declares, with the versions; read once. FreeBSD only. */
+const struct ko *own_kernel(const struct target *t);
 /* The version magic that the target's kernel wants, as its own modules have it; NULL if it has no modules
  * to ask. Caller frees. */
 char *own_vermagic(const struct target *t);

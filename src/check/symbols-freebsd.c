@@ -44,13 +44,11 @@ static void name_owner(const char *file, struct symbol_info *out)
 
 void freebsd_symbol_look_up(const struct target *target, const char *name, struct symbol_info *out)
 {
-	AUTO_BUF struct buf raw = {0};
+	struct text names = names_file(target->symbols);
 	AUTO_FREE char *file = NULL;
-	struct text names;
 
-	if (!target->symbols || path_read(target->symbols, FILE_MAX_BYTES, &raw) || !raw.len)
+	if (!names.len)
 		return;
-	names = (struct text){raw.data, raw.len};
 	out->state = SYMBOL_EXPORTED;
 	if (names_have(names, name)) {
 		out->owner = xstrdup("kernel");
@@ -62,7 +60,11 @@ void freebsd_symbol_look_up(const struct target *target, const char *name, struc
 		return;
 	}
 	out->state = SYMBOL_ABSENT;
-	out->nearest = names_nearest(names, whole_line, name);
+}
+
+char *freebsd_symbol_nearest(const struct target *target, const char *name)
+{
+	return names_nearest(names_file(target->symbols), whole_line, name);
 }
 
 static const struct {

@@ -1,126 +1,64 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Two files tell about a Linux target's symbols (FreeBSD's are check/symbols-freebsd.c's). Module.symvers in its build tree has one line per export,
- * "0xcrc<TAB>symbol<TAB>module<TAB>EXPORT_SYMBOL[_GPL]<TAB>namespace"; the list taken from the running
- * kernel has every name, exported or not, sorted. Both are read anew for each look-up: a megabyte
- * or so, a few milliseconds, and only when something is wrong with a module.
+ * Two files tell about a Linux target's symbols (FreeBSD's are check/symbols-freebsd.c's): its exports
+ * (check/exports.h), and the list taken from the running kernel, which has every name, exported or not, sorted.
  */
 #include "check/symbols.h"
 
-#include "base/path.h"
+#include "check/exports.h"
 #include "check/names.h"
 #include "check/symbols-freebsd.h"
 
 #include <string.h>
 
-#define FILE_MAX_BYTES (256u << 20)
-
-struct export_line {
-	struct text symbol, owner, kind, namespace;
-};
-
-static bool text_is(struct text t, const char *word)
-{
-	return t.len == strlen(word) && !memcmp(t.p, word, t.len);
-}
-
-static bool text_begins(struct text t, const char *word)
-{
-	return t.len >= strlen(word) && !memcmp(t.p, word, strlen(word));
-}
-
-static struct text next_field(struct text *line)
-{
-	const char *tab = memchr(line->p, '\t', line->len);
-	struct text field = {line->p, tab ? (size_t)(tab - line->p) : line->len};
-
-	line->p += field.len + (tab != NULL);
-	line->len -= field.len + (tab != NULL);
-	return field;
-}
-
-static bool parse_export(struct text line, struct export_line *out)
-{
-	struct text last;
-
-	next_field(&line);
-	out->symbol = next_field(&line);
-	out->owner = next_field(&line);
-	out->kind = next_field(&line);
-	out->namespace = next_field(&line);
-	/* Linux 5.4 and 5.5 had the namespace third. */
-	if (!text_begins(out->kind, "EXPORT_") && text_begins(out->namespace, "EXPORT_")) {
-		last = out->namespace;
-		out->namespace = out->owner;
-		out->owner = out->kind;
-		out->kind = last;
-	}
-	return out->symbol.len && text_begins(out->kind, "EXPORT_");
-}
-
 /* ---- looking up ---- */
-
-static bool find_export(struct text symvers, const char *name, struct export_line *out)
-{
-	struct text line;
-
-	while (text_line(&symvers, &line))
-		if (parse_export(line, out) && text_is(out->symbol, name))
-			return true;
-	return false;
-}
-
-static bool exported_name(struct text line, struct text *name)
-{
-	struct export_line e;
-
-	if (!parse_export(line, &e))
-		return false;
-	*name = e.symbol;
-	return true;
-}
 
 static enum symbol_state not_exported(const struct target *target, const char *name)
 {
-	AUTO_BUF struct buf names = {0};
+	struct text names = names_file(target->symbols);
 
-	if (!target->symbols || path_read(target->symbols, FILE_MAX_BYTES, &names) || !names.len)
+	if (!names.len)
 		return SYMBOL_UNKNOWN;
-	return names_have((struct text){names.data, names.len}, name) ? SYMBOL_UNEXPORTED
-								      : SYMBOL_ABSENT;
+	return names_have(names, name) ? SYMBOL_UNEXPORTED : SYMBOL_ABSENT;
 }
 
 static void look_up_linux(const struct target *target, const char *name, struct symbol_info *out)
 {
-	AUTO_FREE char *path = xasprintf("%s%s/Module.symvers",
-		strcmp(target->root, "/") ? target->root : "", target->build);
-	AUTO_BUF struct buf raw = {0};
-	struct export_line found;
-	struct text symvers;
+	const struct exports *exports = exports_of(target);
+	struct exported found;
 
 	/* Without the exports, "not exported" cannot be told from "exported". */
-	if (path_read(path, FILE_MAX_BYTES, &raw) || !raw.len)
+	if (!exports)
 		return;
-	symvers = (struct text){raw.data, raw.len};
-	if (!find_export(symvers, name, &found)) {
+	if (!exports_find(exports, name, &found)) {
 		out->state = not_exported(target, name);
-		out->nearest = names_nearest(symvers, exported_name, name);
 		return;
 	}
-	out->state =
-		text_begins(found.kind, "EXPORT_SYMBOL_GPL") ? SYMBOL_GPL_ONLY : SYMBOL_EXPORTED;
+	out->state = found.gpl ? SYMBOL_GPL_ONLY : SYMBOL_EXPORTED;
 	out->owner = xstrndup(found.owner.p, found.owner.len);
-	if (found.namespace.len)
-		out->namespace = xstrndup(found.namespace.p, found.namespace.len);
+	if (found.space.len)
+		out->namespace = xstrndup(found.space.p, found.space.len);
 }
 
-void symbol_look_up(const struct target *target, const char *name, struct symbol_info *out)
+void symbol_look_up_exactly(const struct target *target, const char *name, struct symbol_info *out)
 {
 	*out = (struct symbol_info){.state = SYMBOL_UNKNOWN, .os = target->os};
 	if (target->os == TARGET_FREEBSD)
 		freebsd_symbol_look_up(target, name, out);
 	else
 		look_up_linux(target, name, out);
+}
+
+void symbol_look_up(const struct target *target, const char *name, struct symbol_info *out)
+{
+	const struct exports *exports = exports_of(target);
+
+	symbol_look_up_exactly(target, name, out);
+	if (target->os == TARGET_FREEBSD)
+		out->nearest =
+			out->state == SYMBOL_ABSENT ? freebsd_symbol_nearest(target, name) : NULL;
+	else if (exports && !out->owner)
+		out->nearest = exports_nearest(exports, name);
 }
 
 void symbol_info_free(struct symbol_info *s)

@@ -31,6 +31,8 @@ struct symbol_info {
 
 /* Looks `name` up in `target`'s files. Never fails: what cannot be read is SYMBOL_UNKNOWN. */
 void symbol_look_up(const struct target *target, const char *name, struct symbol_info *out);
+/* The same without a guess at what may have been meant, which is what takes time. */
+void symbol_look_up_exactly(const struct target *target, const char *name, struct symbol_info *out);
 void symbol_info_free(struct symbol_info *s);
 
 /* Makes the pair of sentences for a symbol that could not be resolved: what is so, what to do.

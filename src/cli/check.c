@@ -175,6 +175,7 @@ static int check_all(const struct request *q, const struct plan *p)
 	if (q->silence.n)
 		o.trial.silence = &q->silence;
 	o.trial.frames = q->stack || q->json;
+	show_count_notes(show);
 	show_stack(show, q->stack);
 	show_attach(show, &o);
 	r = many_run(&o, &err);

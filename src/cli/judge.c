@@ -11,6 +11,7 @@
 #include "judge/report.h"
 #include "report/json.h"
 #include "report/terminal.h"
+#include "source/kernel.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -24,8 +25,9 @@ static const char help[] =
 	"usage: kmodlab judge [OPTION...] LOGFILE|-\n\n"
 	"Says what a kernel's log tells of crashes, hangs, leaks and misused locks, wherever it was\n"
 	"saved: dmesg, a serial console, journalctl -k, syslog, a CI's output; Linux or FreeBSD.\n\n"
-	"      --symbols PATH     a module (FILE.ko, with its debug information) or a directory of\n"
-	"                         them, for lines of source; may be repeated\n"
+	"      --symbols PATH     a module (FILE.ko, with its debug information), a directory of them,\n"
+	"                         or the kernel itself (vmlinux, kernel.debug), for lines of source;\n"
+	"                         may be repeated\n"
 	"      --os linux|freebsd whose log it is (default: what its words tell)\n"
 	"      --silence RULE     findings of this rule do not count; RULE,RULE for several, may be\n"
 	"                         repeated (see kmodlab explain)\n"
@@ -50,6 +52,7 @@ struct request {
 	struct strv symbols; /* files and directories */
 	struct strv silence; /* rules */
 	enum target_os os;
+	struct kernel *kernel; /* one of the files; or NULL */
 	bool os_given, json, console;
 	const char *path;
 };
@@ -92,7 +95,7 @@ static bool collect(void *arg, const char *path)
 	return true;
 }
 
-static int collect_all(const struct request *q, const struct buf *log, struct strv *files)
+static int collect_all(struct request *q, const struct buf *log, struct strv *files)
 {
 	for (size_t i = 0; i < q->symbols.n; i++) {
 		const char *path = q->symbols.v[i];
@@ -104,6 +107,8 @@ static int collect_all(const struct request *q, const struct buf *log, struct st
 		}
 		if (!path_is_file(path))
 			return cli_fail(EXIT_INFRASTRUCTURE, "--symbols: there is no %s", path);
+		if (!q->kernel && (q->kernel = kernel_open(path)))
+			continue;
 		strv_add(files, path);
 	}
 	return EXIT_PASSED;
@@ -125,7 +130,7 @@ static int add_modules(const struct strv *files, enum target_os os, struct code 
 		if (ko.kind != KO_LINUX && ko.kind != KO_FREEBSD) {
 			ko_free(&ko);
 			return cli_fail(EXIT_USAGE,
-				"--symbols: %s is no module; a kernel's own source is not looked up",
+				"--symbols: %s is no module, and no kernel with debug information",
 				files->v[i]);
 		}
 		if ((ko.kind == KO_FREEBSD) == (os == TARGET_FREEBSD))
@@ -138,8 +143,8 @@ static int add_modules(const struct strv *files, enum target_os os, struct code 
 
 /* ---- judging ---- */
 
-static int judge_boots(
-	struct logfile *log, const struct strv *files, enum target_os os, struct findings *out)
+static int judge_boots(const struct request *q, struct logfile *log, const struct strv *files,
+	struct findings *out)
 {
 	for (size_t i = 0; i < log->n; i++) {
 		struct run *r = &log->boots[i];
@@ -147,7 +152,8 @@ static int judge_boots(
 		int status;
 
 		r->code = code_new();
-		status = add_modules(files, os, r->code);
+		r->kernel = q->kernel;
+		status = add_modules(files, q->os, r->code);
 		if (status != EXIT_PASSED)
 			return status;
 		judge_reports(r, out);
@@ -231,7 +237,7 @@ static int judge(struct request *q)
 	if (status != EXIT_PASSED)
 		return status;
 	logfile_read(text.data, text.len, q->os, &log);
-	status = judge_boots(&log, &files, q->os, &found);
+	status = judge_boots(q, &log, &files, &found);
 	if (status == EXIT_PASSED) {
 		size_t left = found.n - findings_silence(&found, &q->silence);
 
@@ -299,6 +305,7 @@ int judge_main(int argc, char **argv)
 		q.path = argv[optind];
 		status = judge(&q);
 	}
+	kernel_close(q.kernel);
 	strv_free(&q.symbols);
 	strv_free(&q.silence);
 	return status;

@@ -234,6 +234,12 @@ struct show *show_new(enum show_kind kind, const struct plan *plan, bool console
 	return s;
 }
 
+void show_count_notes(struct show *s)
+{
+	if (s->gather)
+		gather_count_notes(s->gather);
+}
+
 void show_stack(struct show *s, bool each)
 {
 	s->term.stack = each;

@@ -19,6 +19,8 @@ struct show;
  * show_free. */
 struct show *show_new(enum show_kind kind, const struct plan *plan, bool console, bool check);
 void show_free(struct show *s);
+/* Below a table, only counts the notes of trials that pass. */
+void show_count_notes(struct show *s);
 /* Also shows, in a story, how much stack each function takes. */
 void show_stack(struct show *s, bool each);
 /* Sets the functions in `o` that many_run calls, and their argument. */

@@ -32,7 +32,8 @@ static const struct verb {
 	{"add", add_main, "NAME...", "make kernels ready to test against",
 		"\n      --kernel FILE      for freebsd:VERSION/LABEL: a kernel, or a kernel.txz, that was built of\n"
 		"                         the same sources with other options (INVARIANTS and WITNESS, say)\n"
-		"      --sets DIR         take kernel.txz and src.txz of a FreeBSD release from this folder\n"
+		"      --sets DIR         take kernel.txz, src.txz and, if it is there, base.txz of a FreeBSD\n"
+		"                         release from this folder\n"
 		"      --mirror URL       fetch them from below this URL instead of FreeBSD's own\n"
 		"                         https://download.freebsd.org/releases/amd64; file: will do\n\n"
 		"Each is fetched or found, booted once to see that it works here, and then kept.\n"
@@ -62,7 +63,7 @@ static void list_providers(FILE *out)
 		"debian:trixie/amd64       Debian 13's kernel for real machines",
 		"debian:bookworm/debug     Debian 12's, compiled to watch memory, locks and objects",
 		"debian:bookworm/race      Debian 12's, compiled to watch for data races",
-		"freebsd:14.0              FreeBSD 14.0's kernel: 290 MB to fetch, 660 MB on disk",
+		"freebsd:14.0              FreeBSD 14.0's kernel: 490 MB to fetch, 740 MB on disk",
 		"tree:/home/me/linux       the kernel built there",
 		"host                      the kernel that runs here",
 	};

@@ -16,14 +16,12 @@
 #include "guest/protocol.h"
 #include "guest/stuck.h"
 #include "guest/watch.h"
+#include "guest/wire.h"
 
 /* The console shows every record, because it is what remains when the kernel dies; but a serial line
  * takes a millisecond for each. Once a call has logged this many, it is a flood, and the console is
  * hushed until the call is over: the records go their own way all the same. */
 #define FLOOD 200
-
-#define LOOKS	20000 /* at the ring, before a sleep between any two */
-#define LOOK_US 1000
 
 /* A kernel that has just booted has some work left, and says so. It is at rest when it has been there for a
  * while (in milliseconds), and silent for some time. */
@@ -43,11 +41,7 @@ struct common {
 };
 
 static struct common *common;
-static struct proto_shared *shared; /* NULL: everything goes over the line */
-static uint8_t request[sizeof(struct proto_header) + PROTO_BODY_MAX + 1];
-static size_t request_len; /* over the line: what has arrived of it */
 static uint8_t record[8192 + 1];
-static uint32_t parked;
 
 static void copy(void *to, const void *from, size_t len)
 {
@@ -68,85 +62,11 @@ static void unlock(void)
 
 /* ---- answering; all of it under the lock ---- */
 
-static void line_write(const void *bytes, size_t len)
-{
-	const uint8_t *p = bytes;
-
-	while (len) {
-		long n = os_write(os_line_fd(), p, len);
-
-		if (n <= 0) {
-			os_sleep_us(1000);
-			continue;
-		}
-		p += n;
-		len -= (size_t)n;
-	}
-}
-
-/* Shows the outside what has been written up to `head`. */
-static void publish(uint32_t head)
-{
-	__atomic_store_n(&shared->out.head, head, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&shared->out.sleeping, __ATOMIC_SEQ_CST) &&
-		__atomic_exchange_n(&shared->out.sleeping, 0, __ATOMIC_SEQ_CST)) {
-		uint8_t byte = PROTO_WAKE;
-
-		line_write(&byte, 1);
-	}
-}
-
-/* Writes bytes behind `head`; they are seen from outside once they are published. */
-static uint32_t put_bytes(uint32_t head, const void *bytes, size_t len)
-{
-	const uint8_t *p = bytes;
-
-	while (len) {
-		uint32_t tail = __atomic_load_n(&shared->out.tail, __ATOMIC_ACQUIRE);
-		uint32_t used = head - tail;
-		uint32_t at = head % PROTO_RING_OUT;
-		uint32_t room = used < PROTO_RING_OUT ? PROTO_RING_OUT - used : 0;
-
-		if (room > PROTO_RING_OUT - at)
-			room = PROTO_RING_OUT - at;
-		if (!room) {
-			/* The reader is behind: show it what there is and let it work. */
-			publish(head);
-			os_sleep_us(500);
-			continue;
-		}
-		if (room > len)
-			room = (uint32_t)len;
-		copy((uint8_t *)shared + PROTO_OUT_OFFSET + at, p, room);
-		head += room;
-		p += room;
-		len -= room;
-	}
-	return head;
-}
-
-static void send(
-	uint16_t type, uint32_t serial, const void *a, size_t alen, const void *b, size_t blen)
-{
-	struct proto_header h = {PROTO_MAGIC, PROTO_VERSION, type, serial, (uint32_t)(alen + blen)};
-	uint32_t head;
-
-	if (!shared) {
-		line_write(&h, sizeof h);
-		line_write(a, alen);
-		line_write(b, blen);
-		return;
-	}
-	head = put_bytes(shared->out.head, &h, sizeof h);
-	head = put_bytes(head, a, alen);
-	publish(put_bytes(head, b, blen));
-}
-
 static void send_done(uint32_t serial, int32_t error, int32_t signal, uint64_t usec)
 {
 	struct proto_done done = {error, signal, usec};
 
-	send(PROTO_DONE, serial, &done, sizeof done, 0, 0);
+	wire_send(PROTO_DONE, serial, &done, sizeof done, 0, 0);
 }
 
 /* Sends all that the kernel has logged so far, at most `limit` records. */
@@ -160,14 +80,14 @@ static void send_log(unsigned limit)
 			uint64_t lost = os_log_lost();
 
 			if (lost)
-				send(PROTO_LOST, 0, &lost, sizeof lost, 0, 0);
+				wire_send(PROTO_LOST, 0, &lost, sizeof lost, 0, 0);
 			continue;
 		}
 		if (n <= 0)
 			return;
 		if (++common->records == FLOOD)
 			os_console_loud(0);
-		send(PROTO_LOG, 0, record, (size_t)n, 0, 0);
+		wire_send(PROTO_LOG, 0, record, (size_t)n, 0, 0);
 	}
 }
 
@@ -175,7 +95,7 @@ void agent_tell(
 	uint16_t type, uint32_t serial, const void *a, size_t alen, const void *b, size_t blen)
 {
 	lock();
-	send(type, serial, a, alen, b, blen);
+	wire_send(type, serial, a, alen, b, blen);
 	unlock();
 }
 
@@ -199,7 +119,7 @@ static void hello(void)
 	char names[512];
 	size_t len = os_names(names, sizeof names);
 
-	send(PROTO_HELLO, 0, &h, sizeof h, names, len);
+	wire_send(PROTO_HELLO, 0, &h, sizeof h, names, len);
 }
 
 /* ---- the requests ---- */
@@ -227,7 +147,7 @@ static const uint8_t *next_part(const uint8_t **at, const uint8_t *end, struct p
 	*at += sizeof *part;
 	if (part->offset > PROTO_AREA || part->length > PROTO_AREA - part->offset)
 		return 0;
-	return (const uint8_t *)shared + PROTO_AREA_OFFSET + part->offset;
+	return (const uint8_t *)wire_shared + PROTO_AREA_OFFSET + part->offset;
 }
 
 static void answer_read(uint32_t serial, const char *file)
@@ -236,15 +156,17 @@ static void answer_read(uint32_t serial, const char *file)
 	long n = fd;
 
 	while (fd >= 0 && (n = os_read(fd, record, sizeof record - 1)) > 0)
-		send(PROTO_DATA, serial, record, (size_t)n, 0, 0);
+		wire_send(PROTO_DATA, serial, record, (size_t)n, 0, 0);
 	if (fd >= 0)
 		os_close(fd);
 	send_done(serial, n < 0 ? (int32_t)-n : 0, 0, 0);
 }
 
-static void answer_place(uint32_t serial, const char *file, const uint8_t *bytes, size_t len)
+static void answer_place(uint32_t serial, const char *file, const uint8_t *bytes, size_t len,
+	const uint8_t *at, const uint8_t *end)
 {
 	int fd = os_open_append(file);
+	const char *name;
 	long n = fd;
 
 	while (fd >= 0 && len && (n = os_write(fd, bytes, len)) > 0) {
@@ -253,6 +175,8 @@ static void answer_place(uint32_t serial, const char *file, const uint8_t *bytes
 	}
 	if (fd >= 0)
 		os_close(fd);
+	while (n >= 0 && at < end && (name = agent_string(&at, end)))
+		n = os_link(file, name);
 	send_done(serial, n < 0 ? (int32_t)-n : 0, 0, 0);
 }
 
@@ -261,8 +185,8 @@ static uint32_t stuck_serial;
 static void say_stuck(const char *text, size_t len)
 {
 	for (; len > PROTO_BODY_MAX; text += PROTO_BODY_MAX, len -= PROTO_BODY_MAX)
-		send(PROTO_DATA, stuck_serial, text, PROTO_BODY_MAX, 0, 0);
-	send(PROTO_DATA, stuck_serial, text, len, 0, 0);
+		wire_send(PROTO_DATA, stuck_serial, text, PROTO_BODY_MAX, 0, 0);
+	wire_send(PROTO_DATA, stuck_serial, text, len, 0, 0);
 }
 
 /* Where everybody is, as lines of DATA, and then what the kernel itself logs of it. */
@@ -336,7 +260,7 @@ static void call_module(const struct proto_header *h, const uint8_t *at, const u
 	const char *name = agent_string(&at, end), *params = agent_string(&at, end);
 	long r;
 
-	if (!name || (part.length && !shared)) {
+	if (!name || (part.length && !wire_shared)) {
 		refuse(h->serial, 22 /* EINVAL */);
 		return;
 	}
@@ -368,14 +292,12 @@ static void come_to_rest(void)
 static void park(uint32_t serial)
 {
 	come_to_rest();
-	if (!shared || !shared->unwatched)
+	if (!wire_shared || !wire_shared->unwatched)
 		watch_baseline(0);
 	lock();
 	send_done(serial, 0, 0, 0);
 	unlock();
-	parked = 1;
-	if (shared)
-		__atomic_store_n(&shared->parked, 1, __ATOMIC_SEQ_CST);
+	wire_park();
 }
 
 static void answer(const struct proto_header *h, const uint8_t *at)
@@ -412,11 +334,11 @@ static void answer(const struct proto_header *h, const uint8_t *at)
 		exercise_auto(h->serial, at, end);
 		return;
 	case PROTO_PLACE:
-		bytes = shared ? next_part(&at, end, &part) : 0;
+		bytes = wire_shared ? next_part(&at, end, &part) : 0;
 		file = agent_string(&at, end);
 		if (bytes && file) {
 			lock();
-			answer_place(h->serial, file, bytes, part.length);
+			answer_place(h->serial, file, bytes, part.length, at, end);
 			unlock();
 			return;
 		}
@@ -426,100 +348,23 @@ static void answer(const struct proto_header *h, const uint8_t *at)
 	}
 }
 
-/* ---- taking requests; under the lock ---- */
-
-static void check(const struct proto_header *h)
-{
-	if (h->magic == PROTO_MAGIC && h->version == PROTO_VERSION && h->length <= PROTO_BODY_MAX)
-		return;
-	os_say("kmodlab agent: a request I cannot read; program and agent differ\n");
-	os_halt();
-}
-
-static void copy_from_ring(uint8_t *to, uint32_t from, size_t len)
-{
-	while (len) {
-		uint32_t at = from % PROTO_RING_IN;
-		size_t part = len < PROTO_RING_IN - at ? len : PROTO_RING_IN - at;
-
-		copy(to, (uint8_t *)shared + PROTO_IN_OFFSET + at, part);
-		to += part;
-		from += (uint32_t)part;
-		len -= part;
-	}
-}
-
-/* Takes the next request out of the ring into `request`. */
-static int take_from_ring(struct proto_header *h)
-{
-	uint32_t tail = shared->in.tail;
-	uint32_t waiting = __atomic_load_n(&shared->in.head, __ATOMIC_ACQUIRE) - tail;
-
-	if (waiting < sizeof *h)
-		return 0;
-	copy_from_ring((uint8_t *)h, tail, sizeof *h);
-	check(h);
-	if (waiting - sizeof *h < h->length)
-		return 0;
-	copy_from_ring(request, tail + sizeof *h, h->length);
-	__atomic_store_n(
-		&shared->in.tail, tail + (uint32_t)sizeof *h + h->length, __ATOMIC_SEQ_CST);
-	return 1;
-}
-
-/* The same from the line. One request is asked at a time, so none begins behind it. */
-static int take_from_line(struct proto_header *h)
-{
-	long n = os_read(os_line_fd(), request + request_len, sizeof request - 1 - request_len);
-
-	request_len += n > 0 ? (size_t)n : 0;
-	if (request_len < sizeof *h)
-		return 0;
-	copy(h, request, sizeof *h);
-	check(h);
-	if (request_len < sizeof *h + h->length)
-		return 0;
-	request_len = 0;
-	__builtin_memmove(request, request + sizeof *h, h->length);
-	return 1;
-}
-
-static void await_request(void)
-{
-	if (!shared) {
-		os_wait(OS_LINE, 0);
-		return;
-	}
-	for (unsigned look = 0;; look++) {
-		if (__atomic_load_n(&shared->in.head, __ATOMIC_ACQUIRE) != shared->in.tail)
-			break;
-		if (parked || look < LOOKS)
-			__builtin_ia32_pause();
-		else
-			os_sleep_us(LOOK_US);
-	}
-	parked = 0;
-}
-
 static _Noreturn void work(void)
 {
 	struct proto_header h;
-	int taken;
+	const uint8_t *body;
 
-	request_len = 0;
+	wire_forget();
 	watch_resume();
 	common->worker = stuck_self();
 	for (;;) {
-		await_request();
-		if (shared) {
+		wire_await();
+		if (wire_shared)
 			lock();
-			taken = take_from_ring(&h);
+		body = wire_take(&h);
+		if (wire_shared)
 			unlock();
-		} else {
-			taken = take_from_line(&h);
-		}
-		if (taken)
-			answer(&h, request);
+		if (body)
+			answer(&h, body);
 	}
 }
 
@@ -555,39 +400,34 @@ static int replace_worker(int worker)
  * may only be slow to be scheduled. */
 static int somebody_asks(void)
 {
-	struct proto_header h;
-	uint32_t tail;
+	int type = wire_peek();
 
-	if (!shared)
-		return 0;
-	tail = shared->in.tail;
-	if (__atomic_load_n(&shared->in.head, __ATOMIC_ACQUIRE) - tail < sizeof h)
-		return 0;
-	copy_from_ring((uint8_t *)&h, tail, sizeof h);
-	return h.type == PROTO_STUCK || h.type == PROTO_READ || h.type == PROTO_SYNC;
+	return type == PROTO_STUCK || type == PROTO_READ || type == PROTO_SYNC;
 }
 
 /* The worker does not come back: says what the log says meanwhile, and answers for it. */
 static void stand_in(void)
 {
 	struct proto_header h;
+	const uint8_t *body;
 
 	/* Not for ever, if somebody floods the log: the worker's end gets its turn. */
 	send_log(256);
-	if (!shared || !take_from_ring(&h) || answer_now(&h, request, request + h.length))
+	body = wire_shared ? wire_take(&h) : 0;
+	if (!body || answer_now(&h, body, body + h.length))
 		return;
 	send_done(h.serial, 16 /* EBUSY */, 0, 0);
 }
 
 static _Noreturn void watch(void)
 {
-	int worker = start_worker(), late = !shared;
+	int worker = start_worker(), late = !wire_shared;
 	uint8_t wakes[64];
 
 	os_be_first();
 	for (;;) {
-		unsigned saw =
-			os_wait((shared ? OS_LINE : 0u) | (late ? OS_LOG : 0u) | OS_WORKER, worker);
+		unsigned saw = os_wait(
+			(wire_shared ? OS_LINE : 0u) | (late ? OS_LOG : 0u) | OS_WORKER, worker);
 
 		if (saw & OS_LINE)
 			os_read(os_line_fd(), wakes, sizeof wakes);
@@ -597,7 +437,7 @@ static _Noreturn void watch(void)
 		lock();
 		if (common->busy || somebody_asks())
 			stand_in();
-		late = common->busy || !shared;
+		late = common->busy || !wire_shared;
 		unlock();
 	}
 }
@@ -605,17 +445,11 @@ static _Noreturn void watch(void)
 void agent_main(const long *stack);
 void agent_main(const long *stack)
 {
-	uint8_t via;
-
 	os_play(stack);
 	os_setup();
 	common = os_common_memory(sizeof *common);
-	shared = os_shared_memory(PROTO_SHARED_BYTES);
-	if (shared && (shared->magic != PROTO_MAGIC || shared->version != PROTO_VERSION))
-		shared = 0;
-	via = shared ? PROTO_VIA_RING : PROTO_VIA_LINE;
-	line_write(&via, 1);
-	if (!shared || !shared->unwatched)
+	wire_open();
+	if (!wire_shared || !wire_shared->unwatched)
 		watch_setup();
 	os_log_skip();
 	/* The boot was quiet. */

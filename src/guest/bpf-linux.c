@@ -93,6 +93,11 @@ void bpf_land(struct bpf_code *p, unsigned jump)
 	p->at[jump].off = (int16_t)(p->n - jump - 1);
 }
 
+void bpf_jump_back(struct bpf_code *p, unsigned to)
+{
+	emit(p, BPF_JMP | BPF_JA, 0, 0, (int)to - (int)p->n - 1, 0);
+}
+
 void bpf_exit(struct bpf_code *p)
 {
 	bpf_set(p, 0, 0);

@@ -37,6 +37,8 @@ unsigned bpf_jump(struct bpf_code *p, int op, int reg, int32_t value);
 unsigned bpf_jump_reg(struct bpf_code *p, int op, int reg, int other);
 unsigned bpf_jump_always(struct bpf_code *p);
 void bpf_land(struct bpf_code *p, unsigned jump);
+/* Jumps to an earlier place, whose number p->n was then: a loop that the verifier must see end. */
+void bpf_jump_back(struct bpf_code *p, unsigned to);
 /* The end: 0, so that perf makes no sample of it. */
 void bpf_exit(struct bpf_code *p);
 

@@ -5,7 +5,7 @@
 #include "guest/bare.h"
 #include "guest/os.h"
 
-#define PAGE 4096
+#define GUARD (UINT64_C(1) << 32) /* bytes; no length that is passed is more */
 
 const int ex_nonblock = 4; /* sys/fcntl.h, O_NONBLOCK */
 
@@ -27,27 +27,60 @@ static const int numbers[EX_CALLS] = {
 	[EX_FSYNC] = 95,
 	[EX_FTRUNCATE] = 480,
 	[EX_FCNTL] = 92,
+	[EX_PREADV] = 289,
+	[EX_PWRITEV] = 290,
+	[EX_FALLOCATE] = 530, /* posix_fallocate(2): without the mode */
 };
 
 long ex_call(enum ex_call what, long a, long b, long c, long d, long e, long f)
 {
+	if (!numbers[what])
+		return -78; /* ENOSYS */
+	if (what == EX_FALLOCATE)
+		return call(numbers[what], a, c, d, 0, 0, 0);
 	return call(numbers[what], a, b, c, d, e, f);
 }
 
-/* fork(2), or rfork(2) with RFPROC alone: the table of descriptors is the same one then. In the child, the second
- * result register is 1 (the carry flag is clear, rax is the parent's number). */
-int ex_fork(int share)
+/* In the child, the second result register is 1 (the carry flag is clear, rax is the parent's number). */
+int ex_fork(void)
 {
-	long r = share ? 251 : 2, second = 0;
+	long r = 2, second = 0;
 	char failed;
 
 	__asm__ volatile("syscall; setc %1"
 			 : "+a"(r), "=q"(failed), "+d"(second)
-			 : "D"(0x10l /* RFPROC */)
-			 : "rcx", "r8", "r9", "r10", "r11", "memory", "cc");
+			 :
+			 : "rcx", "rdi", "rsi", "r8", "r9", "r10", "r11", "memory", "cc");
 	if (failed)
 		return (int)-r;
 	return second == 1 ? 0 : (int)r;
+}
+
+/* rfork(2) without RFFDG: the table of descriptors is the same one. The child begins on its parent's stack, and leaves
+ * it before it touches it. */
+int ex_thread(void (*begin)(void *arg), void *arg, void *stack_end)
+{
+	register void (*child)(void *) __asm__("r12") = begin;
+	register void *given __asm__("r13") = arg;
+	register void *stack __asm__("r14") = stack_end;
+	long r = 251, second = 0;
+	char failed;
+
+	__asm__ volatile("syscall\n"
+			 "	setc %1\n"
+			 "	jc 1f\n"
+			 "	cmp $1, %%rdx\n"
+			 "	jne 1f\n"
+			 "	mov %%r14, %%rsp\n"
+			 "	xor %%ebp, %%ebp\n"
+			 "	mov %%r13, %%rdi\n"
+			 "	call *%%r12\n"
+			 "	ud2\n"
+			 "1:\n"
+			 : "+a"(r), "=&r"(failed), "+d"(second)
+			 : "D"(0x30l /* RFPROC, RFMEM */), "r"(child), "r"(given), "r"(stack)
+			 : "rcx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc");
+	return (int)(failed ? -r : r);
 }
 
 _Noreturn void ex_exit(int status)
@@ -107,12 +140,12 @@ int ex_exec(const char *file, const char *const *argv, const char *const *envp)
 
 void *ex_memory(size_t bytes)
 {
-	long at = sys6(477, 0, bytes + PAGE, 3, 0x1002 /* MAP_ANON, MAP_PRIVATE */, -1, 0);
+	long at = sys6(477, 0, bytes + GUARD, 0, 0x2000 /* MAP_GUARD */, -1, 0);
 
 	if (at < 0)
 		return 0;
-	sys2(73, at + (long)bytes, PAGE);
-	return (void *)at;
+	at = sys6(477, at, bytes, 3, 0x1012 /* MAP_ANON, MAP_PRIVATE, MAP_FIXED */, -1, 0);
+	return at < 0 ? 0 : (void *)at;
 }
 
 /* devfs(5) has them all. */

@@ -13,7 +13,7 @@
 #include <asm/signal.h>
 #include <asm/unistd.h>
 
-#define PAGE 4096
+#define GUARD (UINT64_C(1) << 32) /* bytes; no length that is passed is more */
 
 const int ex_nonblock = O_NONBLOCK;
 
@@ -35,6 +35,10 @@ static const int numbers[EX_CALLS] = {
 	[EX_FSYNC] = __NR_fsync,
 	[EX_FTRUNCATE] = __NR_ftruncate,
 	[EX_FCNTL] = __NR_fcntl,
+	[EX_PREADV] = __NR_preadv,
+	[EX_PWRITEV] = __NR_pwritev,
+	[EX_SPLICE] = __NR_splice,
+	[EX_FALLOCATE] = __NR_fallocate,
 };
 
 long ex_call(enum ex_call what, long a, long b, long c, long d, long e, long f)
@@ -42,9 +46,33 @@ long ex_call(enum ex_call what, long a, long b, long c, long d, long e, long f)
 	return call(numbers[what], a, b, c, d, e, f);
 }
 
-int ex_fork(int share)
+int ex_fork(void)
 {
-	return (int)sys5(__NR_clone, SIGCHLD | (share ? CLONE_FILES : 0), 0, 0, 0, 0);
+	return (int)sys5(__NR_clone, SIGCHLD, 0, 0, 0, 0);
+}
+
+/* No CLONE_THREAD: an oops, a kill and a wait concern one of them alone. */
+int ex_thread(void (*begin)(void *arg), void *arg, void *stack_end)
+{
+	register void (*child)(void *) __asm__("r12") = begin;
+	register void *given __asm__("r13") = arg;
+	register long tid __asm__("r10") = 0;
+	register long tls __asm__("r8") = 0;
+	long r;
+
+	__asm__ volatile("syscall\n"
+			 "	test %%rax, %%rax\n"
+			 "	jnz 1f\n"
+			 "	xor %%ebp, %%ebp\n"
+			 "	mov %%r13, %%rdi\n"
+			 "	call *%%r12\n"
+			 "	ud2\n"
+			 "1:\n"
+			 : "=a"(r)
+			 : "a"(__NR_clone), "D"(CLONE_VM | CLONE_FS | CLONE_FILES | SIGCHLD),
+			 "S"(stack_end), "d"(0l), "r"(tid), "r"(tls), "r"(child), "r"(given)
+			 : "rcx", "r11", "memory", "cc");
+	return (int)r;
 }
 
 _Noreturn void ex_exit(int status)
@@ -103,13 +131,12 @@ int ex_exec(const char *file, const char *const *argv, const char *const *envp)
 
 void *ex_memory(size_t bytes)
 {
-	long at = sys6(__NR_mmap, 0, bytes + PAGE, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long at = sys6(__NR_mmap, 0, bytes + GUARD, PROT_NONE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (at < 0 && at > -4096)
 		return 0;
-	sys2(__NR_munmap, at + (long)bytes, PAGE);
-	return (void *)at;
+	return sys3(__NR_mprotect, at, bytes, PROT_READ | PROT_WRITE) < 0 ? 0 : (void *)at;
 }
 
 int ex_node(const char *path, unsigned major)

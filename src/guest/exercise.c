@@ -6,11 +6,12 @@
 #include "guest/bare.h"
 #include "guest/os.h"
 
-#define ARGS_MAX 16
+#define WORDS_MAX 16
 
-/* What it is given to know. */
-static const char *const environment[] = {
+/* What it is given to know; the request's variables follow. */
+static const char *environment[WORDS_MAX + 4] = {
 	"PATH=/tmp:/usr/bin:/bin:/usr/sbin:/sbin:/rescue", "HOME=/tmp", "KMODLAB=1", 0};
+#define GIVEN 3
 
 static _Noreturn void become(const char *const *argv, const int pipe[2])
 {
@@ -49,29 +50,35 @@ static void listen(int fd, int pid, int *status, int *signal)
 
 void exercise_run(uint32_t serial, const uint8_t *at, const uint8_t *end)
 {
-	const char *argv[ARGS_MAX + 1] = {0};
+	const char *argv[WORDS_MAX + 1] = {0}, *word;
 	int ends[2], status = 0, signal = 0, pid;
-	size_t n = 0;
+	struct proto_run run = {0, 0};
+	size_t n = 0, variables = 0;
 
-	at += sizeof(struct proto_run);
-	while (at < end && n < ARGS_MAX && (argv[n] = agent_string(&at, end)))
-		n++;
+	if ((size_t)(end - at) >= sizeof run) {
+		memcpy(&run, at, sizeof run);
+		at += sizeof run;
+	}
+	while (at < end && (word = agent_string(&at, end))) {
+		if (variables < run.variables && variables < WORDS_MAX)
+			environment[GIVEN + variables++] = word;
+		else if (n < WORDS_MAX)
+			argv[n++] = word;
+	}
+	environment[GIVEN + variables] = 0;
 	if (!n || ex_pipe(ends) < 0) {
 		agent_done(serial, 22 /* EINVAL */, 0, 0);
 		return;
 	}
 	ex_call(EX_FCNTL, ends[0], 4 /* F_SETFL */, ex_nonblock, 0, 0, 0);
 	agent_begin(serial);
-	pid = ex_fork(0);
+	pid = ex_fork();
 	if (!pid)
 		become(argv, ends);
 	os_close(ends[1]);
 	if (pid > 0)
 		listen(ends[0], pid, &status, &signal);
 	os_close(ends[0]);
-	/* Who was killed outright has met an oops; any other signal is the program's own affair. */
-	agent_end(pid < 0			? -pid
-			: signal && signal != 9 ? PROTO_BY_SIGNAL + signal
-						: status,
-		signal == 9 ? 9 : 0);
+	/* Whether it was the kernel that killed it, the log has to say. */
+	agent_end(pid < 0 ? -pid : signal ? PROTO_BY_SIGNAL + signal : status, 0);
 }

@@ -17,6 +17,7 @@ enum {
 	SYS_open = 5,
 	SYS_close = 6,
 	SYS_wait4 = 7,
+	SYS_link = 9,
 	SYS_ioctl = 54,
 	SYS_reboot = 55,
 	SYS_rtprio = 166,
@@ -131,6 +132,11 @@ int os_open_append(const char *file)
 	return (int)sys3(SYS_open, file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0700);
 }
 
+int os_link(const char *file, const char *name)
+{
+	return (int)sys2(SYS_link, file, name);
+}
+
 void os_close(int fd)
 {
 	sys1(SYS_close, fd);
@@ -195,9 +201,10 @@ static void open_line(void)
 }
 
 /* A writable place: tmpfs(5) is in GENERIC. */
-static void mount_tmp(void)
+static void mount_tmpfs(char *where)
 {
-	struct part parts[] = {{"fstype", 7}, {"tmpfs", 6}, {"fspath", 7}, {"/tmp", 5}};
+	struct part parts[] = {
+		{"fstype", 7}, {"tmpfs", 6}, {"fspath", 7}, {where, length(where) + 1}};
 
 	sys3(SYS_nmount, parts, 4, 0);
 }
@@ -211,7 +218,8 @@ void os_play(const long *stack)
 void os_setup(void)
 {
 	console_fd = (int)sys3(SYS_open, "/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC, 0);
-	mount_tmp();
+	mount_tmpfs("/tmp");
+	mount_tmpfs("/rescue");
 	open_line();
 	log_fd = (int)sys3(SYS_open, "/dev/klog", O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
 	if (log_fd < 0) {

@@ -61,6 +61,11 @@ int os_open_append(const char *file)
 	return (int)sys3(__NR_open, file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0700);
 }
 
+int os_link(const char *file, const char *name)
+{
+	return (int)sys2(__NR_link, file, name);
+}
+
 void os_close(int fd)
 {
 	sys1(__NR_close, fd);

@@ -63,6 +63,8 @@ long os_unload(const char *name);
 /* Opens a file for reading, or for appending (made if need be). */
 int os_open_read(const char *file);
 int os_open_append(const char *file);
+/* Another name for a file: 0 or a negative errno. */
+int os_link(const char *file, const char *name);
 void os_close(int fd);
 
 uint32_t os_number(void); /* enum proto_os */

@@ -42,13 +42,14 @@ enum proto_type {
 	PROTO_LOAD = 1, /* struct proto_load, then strings: file, parameters. DONE after init. */
 	PROTO_UNLOAD,	/* string: module name. DONE after exit returned. */
 	PROTO_READ,	/* string: file in the machine. DATA messages, then DONE. */
-	PROTO_PLACE, /* struct proto_load, then a string: appends that part of the area to the file. */
+	PROTO_PLACE, /* struct proto_load, then strings: appends that part of the area to the file that the first
+			names, and gives it the others as names too. */
 	PROTO_SYNC,	/* Nothing but the log up to now, then DONE. */
 	PROTO_PARK,	/* DONE, then `parked` is set, and the agent only looks at its ring. */
 	PROTO_BASELINE, /* What there is in the kernel now is not the module's. DONE. */
 	PROTO_SURVEY,	/* struct proto_survey: a THING for each that has come since, then DONE. */
-	PROTO_RUN, /* struct proto_run, then strings: file, arguments. Runs a program of the machine:
-			   OUTPUT as it comes, DONE with its exit status in `error`. */
+	PROTO_RUN, /* struct proto_run, then strings: variables, file, arguments. Runs a program of the
+			   machine: OUTPUT as it comes, DONE with its exit status in `error`. */
 	PROTO_EXERCISE, /* struct proto_exercise, then strings: paths of files that the module made (see
 			   PROTO_THING). OUTPUT, DONE. */
 	PROTO_STUCK, /* Where every processor and every task that waits is, as log records or OUTPUT;
@@ -139,7 +140,7 @@ struct proto_survey {
 
 struct proto_run {
 	uint32_t timeout_ms;
-	uint32_t pad;
+	uint32_t variables; /* so many of the strings, "NAME=value", are added to its environment */
 };
 
 struct proto_exercise {

@@ -181,11 +181,12 @@ void stuck_tell(int worker, stuck_say_fn *say)
 	/* A line on the console takes a millisecond, and this is not its last word. */
 	os_console_loud(0);
 	each_number("/proc", entries, sizeof entries, visit_process, &p);
-	trigger("l");
+	/* The other one may wait ten seconds for a processor that does not answer. */
 	fd = os_open_read("/proc/lockdep_stats");
 	if (fd >= 0) {
 		os_close(fd);
 		trigger("d");
 	}
+	trigger("l");
 	os_console_loud(1);
 }

@@ -87,12 +87,14 @@ static void room(struct bpf_code *p, int reg)
 /* Puts what is on the stack in under the pointer in `reg`. */
 static void remember(struct bpf_code *p, int reg, enum family family)
 {
-	unsigned taken, done;
+	unsigned empty, taken, done;
 
 	key(p, reg, family);
 	room(p, reg);
 	bpf_load(p, BPF_DW, R3, R2, 0);
-	taken = bpf_jump(p, BPF_JNE, R3, 0);
+	empty = bpf_jump(p, BPF_JEQ, R3, 0);
+	taken = bpf_jump_reg(p, BPF_JNE, R3, reg);
+	bpf_land(p, empty);
 	bpf_store(p, R2, 0, reg);
 	for (int i = 0; i < 3; i++) {
 		bpf_load(p, BPF_DW, R3, FP, SITE + 8 * i);
@@ -154,28 +156,79 @@ static unsigned caller(struct bpf_code *p)
 
 /* ---- allocations that have a tracepoint ---- */
 
-/* kmalloc(call_site, ptr, bytes_req, …); kernels 5.18 to 6.0 have a cache's address before the bytes. */
-int trace_on_kmalloc(void)
+/* The bytes of kmalloc(call_site, ptr, bytes_req, …), into R9; kernels 5.18 to 6.0 have a cache's address before
+ * them. */
+static void kmalloc_bytes(struct bpf_code *p)
 {
-	struct bpf_code *p = begin();
-	unsigned other, none, is_size, no_size;
+	unsigned is_size, no_size;
 
-	bpf_load(p, BPF_DW, R7, R6, 0);
-	other = bpf_jump(p, BPF_JLT, R7, MODULES);
-	bpf_load(p, BPF_DW, R8, R6, 8);
-	none = bpf_jump(p, BPF_JEQ, R8, 0);
 	bpf_load(p, BPF_DW, R9, R6, 16);
 	no_size = bpf_jump(p, BPF_JEQ, R9, 0);
 	is_size = bpf_jump(p, BPF_JLE, R9, 0x7fffffff);
 	bpf_land(p, no_size);
 	bpf_load(p, BPF_DW, R9, R6, 24);
 	bpf_land(p, is_size);
+}
+
+#define FRAMES 16
+#define STACK  (VALUE - 8 * FRAMES)
+
+/* R7 is an address in kasprintf: makes it the one behind the call of that. It is nothing that a probe can be on, as the
+ * whole of the kernel's lib is not. */
+static void caller_of_kasprintf(struct bpf_code *p)
+{
+	unsigned found[FRAMES - 1];
+
+	/* Linux 5.10 wants to see that there is something. */
+	for (int i = 0; i < FRAMES; i++)
+		bpf_store_number(p, FP, STACK + 8 * i, 0);
+	bpf_move(p, R1, R6);
+	bpf_move(p, R2, FP);
+	bpf_op(p, BPF_ADD, R2, STACK);
+	bpf_set(p, R3, 8 * FRAMES);
+	bpf_set(p, R4, 0);
+	bpf_call(p, BPF_FUNC_get_stack);
+	for (int i = 0; i < FRAMES - 1; i++) {
+		unsigned other;
+
+		bpf_load(p, BPF_DW, R1, FP, STACK + 8 * i);
+		other = bpf_jump_reg(p, BPF_JNE, R1, R7);
+		bpf_load(p, BPF_DW, R7, FP, STACK + 8 * (i + 1));
+		found[i] = bpf_jump_always(p);
+		bpf_land(p, other);
+	}
+	for (int i = 0; i < FRAMES - 1; i++)
+		bpf_land(p, found[i]);
+}
+
+int trace_on_kmalloc(const struct range *kasprintf)
+{
+	struct bpf_code *p = begin();
+	unsigned module, none, other, nobody;
+
+	bpf_load(p, BPF_DW, R7, R6, 0);
+	bpf_load(p, BPF_DW, R8, R6, 8);
+	none = bpf_jump(p, BPF_JEQ, R8, 0);
+	if (kasprintf) {
+		module = bpf_jump(p, BPF_JGE, R7, MODULES);
+		bpf_move(p, R1, R7);
+		bpf_set(p, R2, (int32_t)kasprintf->from); /* the upper half is all ones */
+		bpf_op_reg(p, BPF_SUB, R1, R2);
+		other = bpf_jump(p, BPF_JGE, R1, (int32_t)(kasprintf->to - kasprintf->from));
+		caller_of_kasprintf(p);
+		bpf_land(p, module);
+	} else {
+		other = bpf_jump(p, BPF_JLT, R7, MODULES);
+	}
+	nobody = bpf_jump(p, BPF_JLT, R7, MODULES);
+	kmalloc_bytes(p);
 	bpf_store(p, FP, SITE, R7);
 	bpf_store(p, FP, BYTES, R9);
 	bpf_store_number(p, FP, WHAT, KMALLOC);
 	remember(p, R8, SLAB);
-	bpf_land(p, other);
 	bpf_land(p, none);
+	bpf_land(p, other);
+	bpf_land(p, nobody);
 	bpf_exit(p);
 	return bpf_load_code(BPF_PROG_TYPE_RAW_TRACEPOINT, p);
 }
@@ -213,7 +266,8 @@ int trace_on_free(int index, enum family family)
 	return bpf_load_code(BPF_PROG_TYPE_RAW_TRACEPOINT, p);
 }
 
-#define WANTED_NS 2000000 /* later than that it is another one */
+/* Later than that it is another one; a machine may stand still for as long. */
+#define WANTED_NS 20000000
 
 /* mm_page_alloc(page, order, …) does not tell who called. It follows on the heels of the function that a
  * module calls, on the same processor and in the same task; else we do not know. */
@@ -349,6 +403,33 @@ int trace_on_return(enum family pending_as, enum family family)
 	bpf_land(p, none);
 	bpf_land(p, failed);
 	bpf_land(p, error);
+	bpf_exit(p);
+	return bpf_load_code(BPF_PROG_TYPE_KPROBE, p);
+}
+
+/* kmem_cache_free_bulk(cache, size, pointers), which kfree_bulk is as well, and has no tracepoint. */
+int trace_on_free_bulk(void)
+{
+	struct bpf_code *p = begin();
+	unsigned again, end, full, last;
+
+	bpf_load(p, BPF_DW, R9, R6, RDX);
+	bpf_load(p, BPF_DW, R6, R6, RSI);
+	bpf_set(p, R7, 0);
+	again = p->n;
+	end = bpf_jump_reg(p, BPF_JGE, R7, R6);
+	full = bpf_jump(p, BPF_JGE, R7, BULK_MAX);
+	peek(p, R8, R9, 0);
+	forget(p, R8, SLAB);
+	bpf_op(p, BPF_ADD, R9, 8);
+	bpf_op(p, BPF_ADD, R7, 1);
+	bpf_jump_back(p, again);
+	bpf_land(p, full);
+	bpf_map_value(p, R2, trace_maps.rooms);
+	bpf_store_number(p, R2, offsetof(struct table, unread), 1);
+	last = bpf_jump_always(p);
+	bpf_land(p, end);
+	bpf_land(p, last);
 	bpf_exit(p);
 	return bpf_load_code(BPF_PROG_TYPE_KPROBE, p);
 }

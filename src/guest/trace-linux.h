@@ -29,7 +29,8 @@ enum what {
 	WHATS,
 };
 
-#define ROOMS 16384 /* a power of two */
+#define ROOMS	 16384 /* a power of two */
+#define BULK_MAX 512   /* pointers freed in one call that are followed */
 
 #define NAME_LEN 32
 
@@ -50,7 +51,10 @@ struct room {
 
 struct table {
 	uint64_t spilled; /* something went to the hash */
-	uint64_t pad[3];
+	uint64_t
+		helping; /* calls by modules of functions that allocate for them, not returned yet */
+	uint64_t unread; /* one call freed more than is followed */
+	uint64_t pad[2];
 	struct room rooms[ROOMS];
 };
 
@@ -60,6 +64,10 @@ enum { RAX = 80, RCX = 88, RDX = 96, RSI = 104, RDI = 112, RSP = 152 };
 /* Where a tracepoint's record has its fields; 0: not known (the first 8 bytes are common to all). */
 struct format {
 	unsigned id, site, ptr, bytes, function, timer, hrtimer;
+};
+
+struct range {
+	uint64_t from, to;
 };
 
 /* A module's call for pages, from when it begins. */
@@ -77,8 +85,8 @@ struct trace_maps {
 };
 extern struct trace_maps trace_maps;
 
-/* On raw tracepoints: kmalloc and kmalloc_node; mm_page_alloc; one that ends the pointer in argument `index`. */
-int trace_on_kmalloc(void);
+/* On raw tracepoints: kmalloc and kmalloc_node (with kasprintf's code, which allocates for who calls it, or NULL); mm_page_alloc; one that ends the pointer in argument `index`. */
+int trace_on_kmalloc(const struct range *kasprintf);
 int trace_on_pages(void);
 int trace_on_free(int index, enum family family);
 /* On tracepoints: kmem_cache_alloc; timer_start and hrtimer_start, with the offsets of two fields. */
@@ -92,6 +100,8 @@ int trace_on_entry(enum family family, enum what what, int size, int name, int a
 int trace_on_end(enum family family, int at);
 int trace_on_free_later(void);
 int trace_on_notifier(void);
+/* On the entry of kmem_cache_free_bulk. */
+int trace_on_free_bulk(void);
 /* On the return of what trace_on_entry is on, whose family was `pending_as`. */
 int trace_on_return(enum family pending_as, enum family family);
 

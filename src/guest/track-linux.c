@@ -77,6 +77,23 @@ static unsigned number(const char **at)
 	return n;
 }
 
+static uint64_t hex(const char *at)
+{
+	uint64_t n = 0;
+
+	for (; (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'f'); at++)
+		n = n << 4 | (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+	return n;
+}
+
+static int same(const char *a, const char *b, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (a[i] != b[i])
+			return 0;
+	return 1;
+}
+
 /* Behind the first `what` in `in`; 0 when there is none. */
 static const char *after(const char *in, const char *what)
 {
@@ -138,14 +155,60 @@ static void follow(enum family as, enum family family, enum what what, int size,
 	on_functions(trace_on_entry(as, what, size, name, alt), functions, 0);
 }
 
+/* Where kasprintf is: /proc/kallsyms (proc(5)) lists "ffffffff81000000 T _text" in the order of addresses. One that
+ * is not found is empty. */
+static struct range find_kasprintf(void)
+{
+	static const char name[] = " kasprintf\n";
+	int fd = os_open_read("/proc/kallsyms"), found = 0;
+	struct range r = {0, 0};
+	size_t len = 0;
+	long n;
+
+	while (fd >= 0 && !r.to && (n = os_read(fd, text + len, sizeof text - 1 - len)) > 0) {
+		char *line = text, *end = text + len + n;
+
+		for (char *at = text + len; at < end; at++) {
+			uint64_t address;
+
+			if (*at != '\n')
+				continue;
+			address = hex(line);
+			if (found && address > r.from)
+				r.to = address;
+			else if (!found && at - line >= 16 + (long)sizeof name - 1 &&
+				same(at + 1 - (sizeof name - 1), name, sizeof name - 1))
+				r.from = address, found = 1;
+			if (r.to)
+				break;
+			line = at + 1;
+		}
+		len = (size_t)(end - line);
+		if (len >= sizeof text - 1)
+			break;
+		for (size_t i = 0; i < len; i++)
+			text[i] = line[i];
+	}
+	if (fd >= 0)
+		os_close(fd);
+	/* Anything longer is not one function. */
+	return r.to && r.to - r.from < 4096 ? r : (struct range){0, 0};
+}
+
 /* Whether that is possible here. */
 static int follow_memory(void)
 {
+	struct range kasprintf = find_kasprintf();
 	struct format f = format_of("kmem/kmem_cache_alloc");
+	int program;
 
-	if (bpf_on_raw(trace_on_kmalloc(), "kmalloc") < 0)
+	/* kstrdup, kmemdup and their like hand their caller on to the tracepoint. */
+	program = kasprintf.to ? trace_on_kmalloc(&kasprintf) : -1;
+	if (program < 0)
+		program = trace_on_kmalloc(0);
+	if (bpf_on_raw(program, "kmalloc") < 0)
 		return 0;
-	bpf_on_raw(trace_on_kmalloc(), "kmalloc_node");
+	bpf_on_raw(program, "kmalloc_node");
 	bpf_on_event(trace_on_cache_alloc(&f), f.id);
 	f = format_of("kmem/kmem_cache_alloc_node");
 	if (f.id)
@@ -153,6 +216,7 @@ static int follow_memory(void)
 	bpf_on_raw(trace_on_free(1, SLAB), "kfree");
 	bpf_on_raw(trace_on_free(1, SLAB), "kmem_cache_free");
 	on_functions(trace_on_free_later(), "kvfree_call_rcu\0", 0);
+	on_functions(trace_on_free_bulk(), "kmem_cache_free_bulk\0", 0);
 
 	on_functions(trace_on_pages_wanted(),
 		"__get_free_pages\0get_zeroed_page\0alloc_pages\0alloc_pages_current\0alloc_pages_exact\0"
@@ -168,6 +232,7 @@ static int follow_memory(void)
 		"__vmalloc_noprof\0vmalloc_node_noprof\0vzalloc_node_noprof\0");
 	follow(PAGES, SLAB, KVMALLOC, RDI, 0, 0,
 		"kvmalloc_node\0kvmalloc_node_noprof\0__kvmalloc_node_noprof\0");
+	follow(ZONE, SLAB, KVMALLOC, RSI, 0, 0, "vmemdup_user\0");
 	follow(DMA, SLAB, IOREMAP, RSI, 0, 0, "ioremap\0ioremap_wc\0ioremap_cache\0");
 	on_functions(trace_on_end(SLAB, RDI), "vfree\0vfree_atomic\0iounmap\0", 0);
 	follow(PERCPU, PERCPU, ALLOC_PERCPU, RDI, 0, 0,
@@ -239,6 +304,7 @@ void track_baseline(void)
 		return;
 	for (unsigned i = 0; i < ROOMS; i++)
 		table->rooms[i].key = 0;
+	table->unread = 0;
 	while (!bpf_map_next(trace_maps.spilled, 0, &next))
 		bpf_map_drop(trace_maps.spilled, &next);
 	table->spilled = 0;
@@ -254,9 +320,7 @@ struct sum {
 
 /* Whether the address is in a module that is still loaded: "hello 16384 0 - Live 0xffffffffc0000000". Fills in the
  * modules first. */
-static struct range {
-	uint64_t from, to;
-} loaded[256];
+static struct range loaded[256];
 static unsigned nloaded;
 
 static void read_loaded(void)
@@ -275,12 +339,11 @@ static void read_loaded(void)
 	nloaded = 0;
 	for (const char *line = list; line && *line && nloaded < 256; line = after(line, "\n")) {
 		const char *size = after(line, " "), *at = after(line, " 0x");
-		uint64_t from = 0;
+		uint64_t from;
 
 		if (!size || !at)
 			return;
-		for (; (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'f'); at++)
-			from = from << 4 | (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+		from = hex(at);
 		loaded[nloaded++] = (struct range){from, from + number(&size)};
 	}
 }
@@ -380,12 +443,17 @@ void track_survey(watch_tell_fn *tell)
 		step *= 2;
 	}
 	sort(sums, n);
+	if (n && table->unread)
+		tell(&(struct proto_thing){.kind = PROTO_UNSEEN}, "bulk", "");
 	for (unsigned i = 0; i < n; i++) {
 		const struct traced *t = &sums[i].of;
 		struct proto_thing thing = {
 			.site = t->site, .bytes = t->bytes, .count = sums[i].count};
 
 		if (!t->what || t->what >= WHATS)
+			continue;
+		/* It may be among what was freed and not read. */
+		if (table->unread && (t->what == KMALLOC || t->what == CACHE))
 			continue;
 		thing.kind = words[t->what].kind;
 		sums[i].of.name[NAME_LEN - 1] = 0;

@@ -229,6 +229,12 @@ static bool take_type(const char *text, struct report *r)
 	r->title = xasprintf(
 		"%llu bytes of the memory type \"%.*s\", in %llu pieces, were never freed",
 		(unsigned long long)bytes, (int)(end - name), name, (unsigned long long)count);
+	r->advice = xasprintf(
+		"Before MOD_UNLOAD returns, call free(9) with the type whose MALLOC_DEFINE says \"%.*s\" for each "
+		"pointer that malloc(9) returned with that type (contigfree(9) for contigmalloc(9)); so must "
+		"MOD_LOAD when it fails.",
+		(int)(end - name), name);
+	r->made = FREEBSD_MALLOC;
 	return true;
 }
 
@@ -245,6 +251,11 @@ static bool take_keg(const char *text, struct report *r)
 	r->title =
 		xasprintf("%llu items of the zone \"%.*s\" were not freed before it was destroyed",
 			(unsigned long long)items, (int)(end - name), name);
+	r->advice = xasprintf(
+		"In MOD_UNLOAD, before uma_zdestroy(9) of the zone \"%.*s\", call uma_zfree(9) "
+		"for each item that uma_zalloc(9) returned.",
+		(int)(end - name), name);
+	r->made = "uma_zalloc_arg uma_zalloc_domain uma_zalloc_pcpu_arg uma_zalloc_smr";
 	return true;
 }
 

@@ -172,6 +172,55 @@ static const struct stand *find_lead(const struct stands *all)
 	return lead ? lead : caller && caller->nframes ? caller : NULL;
 }
 
+/* The call that does not come back, if it is an exercise; else NULL. */
+static const struct call *exercise_of(const struct run *r)
+{
+	const struct call *c = r->ncalls ? &r->calls[r->ncalls - 1] : NULL;
+
+	return c && c->kind == CALL_EXERCISE && !c->returned ? c : NULL;
+}
+
+/* The one that an exercise is stuck with: a processor or a task in the module, or one that cannot be woken or
+ * interrupted (of the tasks outside of the module no others are told). Whoever called only waits for it. NULL when it
+ * is none of the kernel's business. */
+static const struct stand *find_exercise_lead(const struct stands *all)
+{
+	const struct stand *lead = NULL;
+	int best = 0;
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct stand *s = &all->items[i];
+		bool kernel = s->cpu && s->state == STAND_KERNEL;
+		bool sleeps = !s->cpu && !s->caller && s->state == STAND_SLEEPS;
+		int weight = kernel && in_module(s) ? 4
+			: sleeps && in_module(s)    ? 3
+			: kernel && !s->interrupts  ? 2
+			: sleeps		    ? 1
+						    : 0;
+
+		if (weight <= best)
+			continue;
+		best = weight;
+		lead = s;
+	}
+	return lead;
+}
+
+/* Whether the machine's watcher could look, and found a test that is busy with itself; *runs: on a processor. */
+static bool is_own_affair(
+	const struct run *r, const struct stands *all, const struct stand *lead, bool *runs)
+{
+	const struct call *c = exercise_of(r);
+	bool looked = false;
+
+	*runs = false;
+	for (size_t i = 0; i < all->n; i++) {
+		looked = looked || all->items[i].caller;
+		*runs = *runs || (all->items[i].cpu && all->items[i].state != STAND_IDLE);
+	}
+	return c && !c->again && looked && !lead;
+}
+
 /* Anybody in the module: a caller that only waits for that one is called from the module by a jump, and has no
  * frame of it. */
 static const struct stand *find_other(const struct stands *all)
@@ -221,6 +270,61 @@ static void add_frames(const struct run *r, const struct stand *s, bool modules,
 	}
 }
 
+/* The lock that the task waits for, by lockdep's list: it stands there as the last one, as if it had it already. */
+static const struct stand_held *wanted_by(const struct stands *all, const struct stand *s)
+{
+	const struct stand_held *last = NULL;
+	int wait = wait_of(s);
+
+	if (s->cpu || s->state != STAND_SLEEPS || wait < 0 || waits[wait].wait != WAIT_LOCK)
+		return NULL;
+	for (size_t i = 0; i < all->nheld; i++)
+		if (all->held[i].task == s->number)
+			last = &all->held[i];
+	return last;
+}
+
+/* Whether its task waits for it. */
+static bool is_wanted(const struct stands *all, const struct stand_held *h)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (!all->items[i].cpu && all->items[i].number == h->task)
+			return wanted_by(all, &all->items[i]) == h;
+	return false;
+}
+
+/* Who has that lock, or NULL. */
+static const struct stand_held *holder_of(const struct stands *all, const struct stand_held *wanted)
+{
+	for (size_t i = 0; i < all->nheld && wanted; i++) {
+		const struct stand_held *h = &all->held[i];
+
+		if (h != wanted && h->address == wanted->address && !is_wanted(all, h))
+			return h;
+	}
+	return NULL;
+}
+
+static void add_held(
+	const struct run *r, const struct stands *all, const struct stand *s, struct buf *out)
+{
+	const struct stand_held *wanted = wanted_by(all, s);
+
+	for (size_t i = 0; i < all->nheld && !s->cpu; i++) {
+		const struct stand_held *h = &all->held[i];
+
+		if (h->task != s->number)
+			continue;
+		buf_addf(out, "  %s %s", h == wanted ? "waits for" : "holds", h->name);
+		if (h->frame) {
+			buf_addf(out, ", %s %s", h == wanted ? "in" : "taken in",
+				h->frame->function);
+			add_place(r, h->frame, true, out);
+		}
+		buf_adds(out, "\n");
+	}
+}
+
 /* Everybody, the lead first; of each the module's own frames first. */
 static char *trace_of(const struct run *r, const struct stands *all, const struct stand *lead)
 {
@@ -239,6 +343,7 @@ static char *trace_of(const struct run *r, const struct stands *all, const struc
 		if (s->waits)
 			buf_addf(&out, " (%s)", s->waits);
 		buf_adds(&out, "\n");
+		add_held(r, all, s, &out);
 		add_frames(r, s, true, &out);
 		add_frames(r, s, false, &out);
 	}
@@ -297,17 +402,18 @@ static const struct stand_lock *lock_of(const struct stands *all, const char *ki
 }
 
 /* "the mutex my_lock, which it holds itself: it was taken twice" */
-static void add_lock(
-	const struct stands *all, const struct stand *lead, const char *kind, struct buf *out)
+static void add_lock(const struct run *r, const struct stands *all, const struct stand *lead,
+	const char *kind, struct buf *out)
 {
 	const struct stand_lock *l = lock_of(all, kind);
+	const struct stand_held *wanted = wanted_by(all, lead), *holder = holder_of(all, wanted);
 	bool alone = true;
 
 	for (size_t i = 0; i < all->n; i++)
 		alone = alone &&
 			(&all->items[i] == lead || all->items[i].caller ||
 				!in_module(&all->items[i]));
-	if (l || lead->lock)
+	if (l || lead->lock || wanted)
 		buf_addf(out, "the %s", strchr(kind, ' ') + 1);
 	else
 		buf_adds(out, kind);
@@ -315,14 +421,25 @@ static void add_lock(
 		buf_addf(out, " %s", l->name);
 	else if (lead->lock)
 		buf_addf(out, " \"%s\"", lead->lock);
+	else if (wanted)
+		buf_addf(out, " %s", wanted->name);
 	if (l && l->owner && !strcmp(l->owner, "itself"))
+		buf_adds(out, ", which it holds itself: it was taken twice");
+	else if (holder && holder->task == lead->number)
 		buf_adds(out, ", which it holds itself: it was taken twice");
 	else if (l && l->owner)
 		buf_addf(out, ", held by %s", l->owner);
+	else if (holder)
+		buf_addf(out, ", held by %s", holder->owner);
 	else if (alone)
 		buf_adds(out,
 			", and nobody else is in the module who could release it: it was "
 			"taken twice, or never released");
+	if (holder && holder->frame) {
+		buf_addf(out, " (taken in %s", holder->frame->function);
+		add_place(r, holder->frame, true, out);
+		buf_adds(out, ")");
+	}
 }
 
 /* "the completion done that nobody completes" */
@@ -348,17 +465,20 @@ static struct finding *add_finding(const struct run *r, const struct stands *all
 	AUTO_BUF struct buf message = {0};
 	const char *rule = "hang", *advice = NULL;
 	bool spins = lead && lead->cpu;
+	const struct call *exercise = exercise_of(r);
+	double limit_s = exercise ? (double)exercise->took_us / 1e6 : r->timeout_ms / 1e3;
 
 	buf_addf(&message, "%s", what);
 	if (!lead || (!function && wait < 0)) {
-		buf_addf(&message, " within %g s", r->timeout_ms / 1000.0);
-		advice = "Look for a loop that does not end, a lock that is not released or a wait "
-			 "that nobody ends; --timeout gives it longer.";
+		buf_addf(&message, " within %g s", limit_s);
+		advice =
+			"Look for a loop that does not end, a lock that is not released or a wait "
+			"that nobody ends; --timeout (for a test --exercise-timeout) gives it longer.";
 	} else if (wait >= 0 && waits[wait].wait == WAIT_LOCK &&
 		(!spins || !is_ever_in_module(lead))) {
 		rule = "lock-wait";
 		buf_adds(&message, ": it waits for ever for ");
-		add_lock(all, lead, waits[wait].what, &message);
+		add_lock(r, all, lead, waits[wait].what, &message);
 		if (function)
 			buf_addf(&message, ", in %s", function);
 		advice = "Every path out of a function must release what it took, errors included; "
@@ -381,11 +501,11 @@ static struct finding *add_finding(const struct run *r, const struct stands *all
 			: "Look for who was to end this wait, and why it does not "
 			  "happen; a wait with a limit of time is safer.";
 	} else {
-		buf_addf(&message, " within %g s, in %s", r->timeout_ms / 1000.0, function);
+		buf_addf(&message, " within %g s, in %s", limit_s, function);
 	}
 	buf_adds(&message, more);
 	return finding_add(out, rule, SEVERITY_ERROR, CLASS_HANG, buf_take(&message),
-		advice ? xstrdup(advice) : NULL);
+		judge_again(r, r->ncalls - 1, advice ? xstrdup(advice) : NULL));
 }
 
 void judge_hang(const struct run *r, struct findings *out)
@@ -394,9 +514,15 @@ void judge_hang(const struct run *r, struct findings *out)
 	struct code_place p = {0};
 	struct stands all;
 	struct finding *f;
+	bool runs;
 
 	stands_parse(r->stuck ? r->stuck : "", &all);
-	lead = find_lead(&all);
+	lead = exercise_of(r) ? find_exercise_lead(&all) : find_lead(&all);
+	if (is_own_affair(r, &all, lead, &runs)) {
+		judge_timeout(r, r->ncalls - 1, runs, out);
+		stands_free(&all);
+		return;
+	}
 	f = add_finding(r, &all, lead, out);
 	place = lead && !in_module(lead) ? find_other(&all) : lead;
 	if (r->stuck && *r->stuck) {

@@ -100,7 +100,7 @@ static void judge_signal(const struct run *r, size_t call, struct findings *out)
 			xasprintf(
 				"a process that used %s (%s) was killed in the kernel by signal %d",
 				c->ko->name, c->what, c->signal),
-			NULL);
+			judge_again(r, call, NULL));
 		return;
 	}
 	finding_add(out, "crash", SEVERITY_ERROR, CLASS_CRASH,

@@ -12,6 +12,14 @@ void judge_run(const struct run *r, const struct target *target, struct findings
 
 /* The status of a test that was run between load and unload. */
 void judge_exercise(const struct run *r, size_t call, struct findings *out);
+/* Whether a test that was killed by a signal met its end in the kernel (which says so in the log), and not by its own
+ * doing or another program's. */
+bool judge_killed(const struct run *r, size_t call);
+/* Adds to an advice (NULL: there is none; it is taken over) how to have the same exercise again, if the call is one that
+ * needs to be told. Caller frees; may be NULL. */
+char *judge_again(const struct run *r, size_t call, char *advice);
+/* A test that did not end in time, while nobody was in the module's code; `runs`: it used a processor. */
+void judge_timeout(const struct run *r, size_t call, bool runs, struct findings *out);
 /* What the module left behind: findings from run.left. */
 void judge_left(const struct run *r, struct findings *out);
 /* Its two halves: what was followed (memory, timers, work, …), and what is listed somewhere. */

@@ -225,6 +225,7 @@ void run_free(struct run *r)
 	free(r->log);
 	for (size_t i = 0; i < r->ncalls; i++) {
 		free(r->calls[i].what);
+		free(r->calls[i].again);
 		free(r->calls[i].output);
 	}
 	free(r->calls);

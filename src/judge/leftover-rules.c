@@ -2,6 +2,8 @@
 /* The rule of each sort of leftover, what undoes it on either system, and its things in words. */
 #include "judge/leftovers.h"
 
+#include "judge/report.h"
+
 #include <string.h>
 
 static const struct {
@@ -93,8 +95,9 @@ static const struct {
 			"", "callout_reset_sbt_on callout_schedule_on callout_schedule"}},
 	{PROTO_MEMORY,
 		{"memory-leak", "",
-			"Free in MOD_UNLOAD all that was allocated with this type: free(9), contigfree(9).",
-			"", "malloc contigmalloc malloc_domainset"}},
+			"In MOD_UNLOAD, call free(9) with the same type (M_DEVBUF, M_TEMP) for each pointer that "
+			"malloc(9) returned, and contigfree(9) for contigmalloc(9).",
+			"", FREEBSD_MALLOC}},
 	{PROTO_ZONE,
 		{"leftover-zone", "",
 			"Undo it in MOD_UNLOAD: uma_zfree for each item, then uma_zdestroy.", "",

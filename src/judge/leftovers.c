@@ -202,6 +202,9 @@ static bool place_of(const struct run *r, const struct thing *t, const struct le
 
 	if (!r->code)
 		return false;
+	/* Any of them may have been called with the type. */
+	if (t->kind == PROTO_MEMORY)
+		return code_only_call(r->code, made, place);
 	for (size_t len; *made; made += len + (made[len] == ' ')) {
 		AUTO_FREE char *name = NULL;
 

@@ -43,4 +43,6 @@ const struct kind linux_stall_kinds[] = {
 		"a processor or a task kept RCU waiting for far too long", NULL},
 	{"INFO: task ", " blocked for more than ", SHAPE_STALL, "hung-task", CLASS_HANG, NULL,
 		hung},
-	{"BUG: workqueue lockup", NULL, SHAPE_LINE, "hang", CLASS_HANG, NULL, workqueue}, {NULL}};
+	{"BUG: workqueue lockup", NULL, SHAPE_LINE, "workqueue-lockup", CLASS_HANG, NULL,
+		workqueue},
+	{NULL}};

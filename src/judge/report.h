@@ -31,6 +31,12 @@ struct report_frame {
 
 #define REPORT_FRAMES 256 /* no more of them are kept */
 
+/* FreeBSD's functions that allocate by type: malloc(9), contigmalloc(9). */
+#define FREEBSD_MALLOC                                                                             \
+	"malloc mallocarray realloc reallocf malloc_aligned malloc_exec malloc_domainset "         \
+	"malloc_domainset_aligned malloc_domainset_exec mallocarray_domainset strdup strndup "     \
+	"contigmalloc contigmalloc_domainset"
+
 struct report {
 	const char *rule; /* static: the finding's */
 	enum severity severity;
@@ -42,6 +48,8 @@ struct report {
 	char *title;
 	char *advice; /* what to do about it where that depends on more than the rule; or NULL */
 	char *about; /* more that its text says, a sentence for the trace: "the memory is 32 bytes, …"; or NULL */
+	const char *
+		made; /* static: functions, with blanks between, one of which made what it is about; or NULL */
 	char *file; /* as the kernel named it (BUG, WARN, UBSAN); or NULL */
 	unsigned line;
 	struct report_frame *frames; /* each stack innermost first */

@@ -8,6 +8,7 @@
 #include "judge/place.h"
 #include "judge/system.h"
 #include "rules/rules.h"
+#include "source/kernel.h"
 
 #include <string.h>
 
@@ -47,8 +48,10 @@ static void add_own(struct buf *b, const struct code_place *at)
 }
 
 /* A frame of which no source is known here. */
-static void add_foreign(struct buf *b, const struct report_frame *f)
+static void add_foreign(const struct run *r, struct buf *b, const struct report_frame *f)
 {
+	AUTO_FREE char *line = NULL;
+
 	if (!f->function) {
 		buf_addf(b, "  0x%llx\n", (unsigned long long)f->address);
 		return;
@@ -58,7 +61,9 @@ static void add_foreign(struct buf *b, const struct report_frame *f)
 		buf_addf(b, "+0x%llx", (unsigned long long)f->offset);
 	if (f->module)
 		buf_addf(b, " [%s]", f->module);
-	buf_addf(b, "\n");
+	else if (r->kernel && f->known)
+		line = kernel_line(r->kernel, f->function, f->offset, f->size, !f->exact);
+	buf_addf(b, "%s%s\n", line ? "  " : "", line ? line : "");
 }
 
 /* One stack: the frames that have a source first, then the kernel's. */
@@ -77,7 +82,7 @@ static void add_stack(const struct run *r, const struct report *p, enum report_s
 			add_own(&own, &at);
 			code_place_free(&at);
 		} else {
-			add_foreign(!r->ncalls && f->module ? &own : &others, f);
+			add_foreign(r, !r->ncalls && f->module ? &own : &others, f);
 		}
 	}
 	if (own.len || others.len)
@@ -147,6 +152,22 @@ static void set_place(const struct run *r, const struct report *p, struct findin
 	code_place_free(&at);
 }
 
+/* Where the module made what is left, when it makes such things in one place alone: true if that is known. */
+static bool set_made(const struct run *r, const struct report *p, struct finding *f)
+{
+	struct code_place at = {0};
+
+	if (!p->made || f->function || f->file || !r->code ||
+		!code_only_call(r->code, p->made, &at))
+		return false;
+	f->file = at.file;
+	f->line = at.line;
+	f->function = at.function;
+	at.file = at.function = NULL;
+	code_place_free(&at);
+	return f->function != NULL;
+}
+
 /* Who was at it when no function of ours is known. */
 static char *other_function(const struct report *p)
 {
@@ -210,11 +231,18 @@ static void add_report(const struct run *r, const struct report *p, enum standin
 	struct finding *f = finding_add(out, p->rule, note ? SEVERITY_NOTE : p->severity, p->class,
 		NULL, note ? NULL : advice(r, p));
 	AUTO_FREE char *function = NULL;
+	bool made;
 
 	set_place(r, p, f);
+	made = set_made(r, p, f);
 	function = f->function ? xstrdup(f->function) : other_function(p);
-	f->message = xasprintf("%s%s%s%s%s%s", fronts[standing], p->title, function ? ", in " : "",
+	f->message = xasprintf("%s%s%s%s%s%s", fronts[standing], p->title,
+		made		   ? "; allocated in "
+			: function ? ", in "
+				   : "",
 		function ? function : "", during ? ", " : "", during ? during : "");
+	if (!note)
+		f->advice = judge_again(r, at->call, f->advice);
 	f->trace = trace(r, p);
 	f->excerpt = excerpt(r, p->first, p->last);
 }

@@ -48,6 +48,7 @@ struct call {
 	int signal;	 /* not 0: the caller was killed in the kernel */
 	int64_t took_us; /* in the machine */
 	char *what;	 /* EXERCISE: "test.sh", "auto (seed 7)"; else NULL */
+	char *again;	 /* EXERCISE: the command that does it again; NULL: the same as before */
 	char *output;	 /* EXERCISE: what it said, made harmless; else NULL */
 };
 
@@ -90,6 +91,8 @@ struct run {
 	struct things left;	/* still there after the unload */
 	bool surveyed;		/* `left` is all there is; false: nobody could look */
 	struct code *code; /* the modules' own: where in their source things are; may be NULL */
+	struct kernel *
+		kernel; /* of a log that is judged: the kernel's own lines; not the run's; or NULL */
 	char *stuck; /* of a machine that hangs: where each processor is, as judge_hang reads it; or NULL */
 	char *params; /* what the module under test was given */
 	char *console;

@@ -142,6 +142,57 @@ static void take_lock(struct stands *all, const char *line, const char *end)
 		l->owner = xstrndup(held + 10, (size_t)(end - held - 10));
 }
 
+/* ---- lockdep's list (kernel/locking/lockdep.c: debug_show_all_locks) ---- */
+
+/* "1 lock held by keeper/44:" */
+static bool take_holder(struct stands *all, const char *at, const char *end)
+{
+	const char *by = memmem(at, (size_t)(end - at), " held by ", 9), *slash;
+
+	if (!by || !isdigit((unsigned char)*at) || end[-1] != ':')
+		return false;
+	by += 9;
+	slash = memrchr(by, '/', (size_t)(end - by));
+	if (!slash || !isdigit((unsigned char)slash[1]))
+		return false;
+	all->holder = (unsigned)strtoul(slash + 1, NULL, 10);
+	free(all->holder_name);
+	all->holder_name = xasprintf("task %u (%.*s)", all->holder, (int)(slash - by), by);
+	return true;
+}
+
+/* " #0: ffffffffa0205068 (my_lock){+.+.}-{3:3}, at: holder+0x13/0x2b [bad]" */
+static void take_held(struct stands *all, const char *at, const char *end)
+{
+	const char *colon = memmem(at, (size_t)(end - at), ": ", 2);
+	const char *open = memmem(at, (size_t)(end - at), " (", 2);
+	const char *close = memmem(at, (size_t)(end - at), "){", 2);
+	const char *taken = memmem(at, (size_t)(end - at), ", at: ", 6);
+	struct stand place = {0};
+	struct stand_held *h;
+
+	if (!all->holder_name || !colon || !open || !close || colon > open || close < open + 2 ||
+		all->nheld >= STANDS_MAX)
+		return;
+	h = ARRAY_ADD(all->held, all->nheld);
+	h->task = all->holder;
+	h->owner = xstrdup(all->holder_name);
+	h->address = strtoull(colon + 2, NULL, 16);
+	h->name = xstrndup(open + 2, (size_t)(close - open - 2));
+	if (taken && take_frame(taken + 6, end, false, &place))
+		h->frame = place.frames;
+}
+
+/* Whether the line is of that list. */
+static bool take_locks(struct stands *all, const char *at, const char *end)
+{
+	if (starts(at, " #")) {
+		take_held(all, at, end);
+		return true;
+	}
+	return at < end && take_holder(all, at, end);
+}
+
 /* ---- the kernel's own traces ---- */
 
 struct trace {
@@ -222,6 +273,8 @@ void stands_parse(const char *text, struct stands *out)
 		} else if (starts(line, "lock ")) {
 			take_lock(out, line, end);
 			current = NULL;
+		} else if (starts(line, "log: ") && take_locks(out, line + 5, end)) {
+			current = NULL;
 		} else if (starts(line, "log: ")) {
 			take_log(out, &trace, line, end);
 			current = NULL;
@@ -247,7 +300,16 @@ void stands_free(struct stands *s)
 		free(s->locks[i].name);
 		free(s->locks[i].owner);
 	}
+	for (size_t i = 0; i < s->nheld; i++) {
+		struct stand place = {.frames = s->held[i].frame, .nframes = !!s->held[i].frame};
+
+		drop_frames(&place);
+		free(s->held[i].owner);
+		free(s->held[i].name);
+	}
 	free(s->items);
 	free(s->locks);
+	free(s->held);
+	free(s->holder_name);
 	*s = (struct stands){0};
 }

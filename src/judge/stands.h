@@ -39,9 +39,24 @@ struct stand_lock {
 	char *owner; /* "task 43 (init)", "itself": who waits; or NULL: not known */
 };
 
+/* A lock that a task has, or waits for: that is then the last of its. */
+struct stand_held {
+	unsigned task;
+	char *owner; /* "task 43 (init)" */
+	uint64_t address;
+	char *name;		   /* "my_lock" */
+	struct stand_frame *frame; /* where it was taken; NULL: that makes no sense */
+};
+
 struct stands {
 	struct stand *items;
 	size_t n;
+	struct stand_held *
+		held; /* Linux with lockdep: of tasks that sleep, each one's in the order of taking */
+	size_t nheld;
+	/* While it is read: whose locks come next. */
+	unsigned holder;
+	char *holder_name;
 	struct stand_lock *locks;
 	size_t nlocks;
 };

@@ -31,6 +31,8 @@ struct gather {
 	struct group *groups;
 	size_t n;
 	size_t silenced;
+	bool count_notes;
+	size_t notes; /* not shown */
 };
 
 struct gather *gather_new(const char *const *rows, const char *const *columns, size_t ncolumns)
@@ -185,11 +187,19 @@ static void add(
 	add_place(&g->groups[i], row, column);
 }
 
+void gather_count_notes(struct gather *g)
+{
+	g->count_notes = true;
+}
+
 void gather_add(struct gather *g, size_t row, size_t column, const struct trial *t)
 {
 	for (size_t i = 0; i < t->findings.n; i++)
 		if (t->findings.items[i].silenced)
 			g->silenced++;
+		else if (g->count_notes && t->verdict == VERDICT_PASS &&
+			t->findings.items[i].severity == SEVERITY_NOTE)
+			g->notes++;
 		else
 			add(g, row, column, t->name, &t->findings.items[i]);
 	if (t->retried)
@@ -316,5 +326,8 @@ void gather_show(const struct gather *g, struct terminal *term)
 	if (g->silenced)
 		fprintf(term->out, "\n%zu finding%s silenced\n", g->silenced,
 			g->silenced == 1 ? "" : "s");
+	if (g->notes)
+		fprintf(term->out, "\n%zu note%s not shown here; -v or --json shows all\n",
+			g->notes, g->notes == 1 ? "" : "s");
 	fflush(term->out);
 }

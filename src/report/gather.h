@@ -13,6 +13,8 @@ struct gather;
 /* `rows` are the modules' names for people, `columns` the targets'; both stay the caller's. */
 struct gather *gather_new(const char *const *rows, const char *const *columns, size_t ncolumns);
 void gather_free(struct gather *g);
+/* From now on the notes of trials that pass are only counted; gather_show says how many. */
+void gather_count_notes(struct gather *g);
 
 /* Adds what was found in the trial in that cell, which includes why it was an error of ours, skipped or
  * tried twice. Cells are to come row by row. */

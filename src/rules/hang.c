@@ -139,6 +139,27 @@ const struct rule rules_hang[] = {
 			  "(wait_event_interruptible()).",
 	},
 	{
+		.id = "workqueue-lockup",
+		.severity = SEVERITY_ERROR,
+		.class = CLASS_HANG,
+		.on_linux = SIGHT_DEBUG,
+		.on_freebsd = SIGHT_NONE,
+		.title = "the work items of a processor do not get their turn",
+		.meaning =
+			"The kernel's watchdog saw work that waited for half a minute because no worker "
+			"of that processor came to it: a work item runs without ever sleeping, or something "
+			"else keeps the processor.",
+		.linux_example = "static void work_fn(struct work_struct *w)\n"
+				 "{\n"
+				 "\twhile (!done)\n"
+				 "\t\tcpu_relax();\n"
+				 "}\n",
+		.remedy =
+			"The list after it (\"Showing busy workqueues\") names the functions in flight: "
+			"let them sleep or end (cond_resched(), wait_event()), or give them a workqueue "
+			"of their own with WQ_UNBOUND.",
+	},
+	{
 		.id = "hang",
 		.severity = SEVERITY_ERROR,
 		.class = CLASS_HANG,

@@ -107,14 +107,17 @@ const struct rule rules_load[] = {
 		.id = "dependency-missing",
 		.severity = SEVERITY_ERROR,
 		.class = CLASS_LOAD,
-		.on_linux = SIGHT_NONE,
+		.on_linux = SIGHT_STOCK,
 		.on_freebsd = SIGHT_STOCK,
 		.title = "a module that this one depends on is not there",
 		.meaning =
-			"MODULE_DEPEND() names a module which neither the kernel has nor the command "
-			"line gives, or a version of it that there is none of.",
+			"It takes symbols from a module which neither the kernel has nor the command "
+			"line gives. FreeBSD: MODULE_DEPEND() names such a module, or a version of it "
+			"that there is none of.",
+		.linux_example =
+			"/* uses i2c_bit_add_bus(), on a kernel without i2c-algo-bit.ko */\n",
 		.freebsd_example = "MODULE_DEPEND(hello, goodbye, 1, 1, 1);\n",
-		.remedy = "Give that module on the command line too, and see that it has a "
+		.remedy = "Give that module on the command line too; on FreeBSD see that it has a "
 			  "MODULE_VERSION().",
 	},
 	{
@@ -201,6 +204,55 @@ const struct rule rules_load[] = {
 		.remedy =
 			"The meaning of the error is in the message; look into the log lines of the "
 			"load.",
+	},
+	{
+		.id = "license-unknown",
+		.severity = SEVERITY_WARNING,
+		.class = CLASS_PASS,
+		.on_linux = SIGHT_STOCK,
+		.on_freebsd = SIGHT_NONE,
+		.title = "the module names a licence that the kernel does not know",
+		.meaning =
+			"Linux compares the text of MODULE_LICENSE() with a few that it knows, letter by "
+			"letter. Any other is a proprietary module to it: the kernel counts as tainted, "
+			"and all symbols that are exported to GPL modules only are out of reach.",
+		.linux_example = "MODULE_LICENSE(\"GPLv2\");    /* \"GPL\" or \"GPL v2\" */\n",
+		.remedy =
+			"Write one of \"GPL\", \"GPL v2\", \"GPL and additional rights\", \"Dual BSD/GPL\", "
+			"\"Dual MIT/GPL\", \"Dual MPL/GPL\", whichever is true; or \"Proprietary\".",
+	},
+	{
+		.id = "no-init",
+		.severity = SEVERITY_WARNING,
+		.class = CLASS_PASS,
+		.on_linux = SIGHT_STOCK,
+		.on_freebsd = SIGHT_NONE,
+		.title = "nothing of the module runs when it is loaded",
+		.meaning =
+			"It has no init, and exports nothing that others could call: the kernel loads it "
+			"and never comes back to it. With an exit and no init, which is said for "
+			"information, the exit has nothing to undo.",
+		.linux_example =
+			"static int hello_init(void) { ... }    /* and no module_init() */\n",
+		.remedy = "Name the function that is to run in module_init(), or let a macro like "
+			  "module_pci_driver() do so.",
+	},
+	{
+		.id = "module-undeclared",
+		.severity = SEVERITY_WARNING,
+		.class = CLASS_PASS,
+		.on_linux = SIGHT_NONE,
+		.on_freebsd = SIGHT_STOCK,
+		.title = "the file declares no module",
+		.meaning =
+			"A FreeBSD kernel module says in its metadata which modules are in the file, "
+			"what they depend on and who handles their events. This one says nothing: the "
+			"kernel loads it, but calls nothing in it except for SYSINITs, and no other "
+			"module can depend on it.",
+		.freebsd_example = "/* a handler, and no DECLARE_MODULE() for it */\n",
+		.remedy =
+			"Add DECLARE_MODULE(), or DEV_MODULE() or DRIVER_MODULE() which contain it, "
+			"and MODULE_VERSION().",
 	},
 	{
 		.id = "already-loaded",
@@ -323,6 +375,22 @@ const struct rule rules_load[] = {
 			"its mmap.",
 	},
 	{
+		.id = "test-timeout",
+		.severity = SEVERITY_ERROR,
+		.class = CLASS_TEST,
+		.on_linux = SIGHT_STOCK,
+		.on_freebsd = SIGHT_STOCK,
+		.title = "the test beside the module did not end in time",
+		.meaning =
+			"test.c or test.sh still ran when its time was over, and no task was in the "
+			"module's code: the program itself waits or runs in circles. (With one in the "
+			"module's code it is a hang: endless-loop, lock-wait, sleeps-forever.)",
+		.linux_example = "while (!file_exists(\"/dev/hello\"))\n\tsleep(1);\n",
+		.freebsd_example = "while (!file_exists(\"/dev/hello\"))\n\tsleep(1);\n",
+		.remedy = "Give what the test waits for a limit, or the test more time with "
+			  "--exercise-timeout.",
+	},
+	{
 		.id = "test-skipped",
 		.severity = SEVERITY_NOTE,
 		.on_linux = SIGHT_NONE,
@@ -330,11 +398,12 @@ const struct rule rules_load[] = {
 		.title = "the test beside the module could not be run on this target",
 		.meaning =
 			"test.c needs a C library and its headers, test.sh a shell. On FreeBSD both are "
-			"in the base set, which the target was made without.",
+			"in the release's base.txz, which the target was made without.",
 		.freebsd_example = "ls freebsd/test.c    # beside the module's Makefile\n",
 		.remedy =
-			"Nothing is wrong with the module. --exercise=auto uses its files without any "
-			"of that.",
+			"Nothing is wrong with the module. Put base.txz beside kernel.txz in the folder "
+			"that the finding names, remove the target and add it again; or leave it: "
+			"--exercise=auto uses the module's files without any of that.",
 	},
 	{.id = NULL},
 };

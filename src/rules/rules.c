@@ -15,6 +15,7 @@ static const struct {
 } parts[] = {
 	{"Build", rules_build},
 	{"Load, unload and test", rules_load},
+	{"For information", rules_hygiene},
 	{"In the machine code", rules_code},
 	{"Left behind", rules_leak},
 	{"Reported by the kernel, which goes on", rules_bug},

@@ -49,7 +49,7 @@ void rules_print_markdown(struct buf *out);
 void rules_print_list(struct buf *out);
 
 /* The parts of the table, each ended by one whose id is NULL. */
-extern const struct rule rules_build[], rules_load[], rules_leak[], rules_bug[], rules_hang[],
-	rules_crash[], rules_code[];
+extern const struct rule rules_bug[], rules_build[], rules_code[], rules_crash[], rules_hang[],
+	rules_hygiene[], rules_leak[], rules_load[];
 
 #endif

@@ -239,7 +239,17 @@ static void take_guess(
 		g->place = new;
 }
 
-bool code_only_call(const struct code *c, const char *function, struct code_place *out)
+static bool is_among(const char *name, const char *names)
+{
+	size_t len = strlen(name);
+
+	for (const char *at = names; len && (at = strstr(at, name)); at += len)
+		if ((at == names || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+			return true;
+	return false;
+}
+
+bool code_only_call(const struct code *c, const char *functions, struct code_place *out)
 {
 	struct guess g = {0};
 
@@ -248,7 +258,7 @@ bool code_only_call(const struct code *c, const char *function, struct code_plac
 
 		open_module(m);
 		for (size_t k = 0; k < m->layout.ncalls && g.n < 2; k++)
-			if (!strcmp(m->layout.calls[k].name, function))
+			if (is_among(m->layout.calls[k].name, functions))
 				take_guess(&g, m, m->layout.calls[k].section,
 					m->layout.calls[k].end, true);
 	}

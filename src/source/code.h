@@ -45,8 +45,9 @@ bool code_address(const struct code *c, uint64_t address, bool is_return, struct
  * there is a call. False unless exactly one place fits. */
 bool code_guess(const struct code *c, const char *module, uint64_t address, bool is_return,
 	struct code_place *out);
-/* The only place at which a module calls the kernel's `function`; false when there is none, or more than one. */
-bool code_only_call(const struct code *c, const char *function, struct code_place *out);
+/* The only place at which a module calls the kernel's function of that name, or one of those names (with blanks
+ * between); false when there is none, or more than one. */
+bool code_only_call(const struct code *c, const char *functions, struct code_place *out);
 /* The path of the source file that the compiler knew as `file` ("hello.c", "sub/a.h"), of a module's own; NULL:
  * there is none, or more than one. Caller frees. */
 char *code_source(const struct code *c, const char *file);

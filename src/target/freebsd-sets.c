@@ -24,13 +24,18 @@
 #define ARCHIVE "http://ftp-archive.freebsd.org/pub/FreeBSD-Archive/old-releases/amd64"
 /* A MANIFEST has some 20 lines. */
 #define MANIFEST_MAX (256 << 10)
-/* src.txz has some 220 MB. */
+/* src.txz has some 220 MB, base.txz 200 MB. */
 #define SET_MAX		2000000000ULL
 #define TURN_TIMEOUT_MS (2 * 3600 * 1000)
 #define CHUNK		(1 << 20)
 
-static const char *const names[] = {"kernel.txz", "src.txz"};
-#define NAMES (sizeof names / sizeof *names)
+/* In the order in which they are fetched: what is optional is not last, so that a fetch that breaks off
+ * there is gone on with the next time, when something is still missing. */
+static const struct {
+	const char *name;
+	bool optional;
+} sets_of[] = {{"kernel.txz", false}, {"base.txz", true}, {"src.txz", false}};
+#define SETS (sizeof sets_of / sizeof *sets_of)
 
 /* What the steps below share. */
 struct search {
@@ -41,7 +46,7 @@ struct search {
 	void *arg;
 };
 
-static char *cache_of(const char *version)
+char *freebsd_sets_directory(const char *version)
 {
 	AUTO_FREE char *cache = path_cache_dir();
 
@@ -52,17 +57,17 @@ static bool both_there(const char *directory)
 {
 	bool all = true;
 
-	for (size_t i = 0; i < NAMES; i++) {
-		AUTO_FREE char *path = xasprintf("%s/%s", directory, names[i]);
+	for (size_t i = 0; i < SETS; i++) {
+		AUTO_FREE char *path = xasprintf("%s/%s", directory, sets_of[i].name);
 
-		all &= path_is_file(path);
+		all &= sets_of[i].optional || path_is_file(path);
 	}
 	return all;
 }
 
 bool freebsd_sets_cached(const char *version)
 {
-	AUTO_FREE char *directory = cache_of(version);
+	AUTO_FREE char *directory = freebsd_sets_directory(version);
 
 	return both_there(directory);
 }
@@ -71,6 +76,7 @@ void freebsd_sets_free(struct freebsd_sets *sets)
 {
 	free(sets->kernel);
 	free(sets->src);
+	free(sets->base);
 	free(sets->note);
 	*sets = (struct freebsd_sets){0};
 }
@@ -146,7 +152,7 @@ static int read_manifest(struct search *s, struct error *err)
 			   : error_sys(err, -r, "cannot read %s", path);
 }
 
-/* Checks both sets in the directory, as far as that can be done. */
+/* Checks the sets in the directory, as far as that can be done. */
 static int check_directory(struct search *s, char **note, struct error *err)
 {
 	int r = read_manifest(s, err);
@@ -155,15 +161,15 @@ static int check_directory(struct search *s, char **note, struct error *err)
 		return r;
 	if (!s->manifest.len) {
 		*note = xasprintf(
-			"%s has no MANIFEST, so it could not be checked that kernel.txz and "
-			"src.txz there are whole",
+			"%s has no MANIFEST, so it could not be checked that the sets there are whole",
 			s->directory);
 		return 0;
 	}
-	for (size_t i = 0; i < NAMES && !r; i++) {
-		AUTO_FREE char *path = xasprintf("%s/%s", s->directory, names[i]);
+	for (size_t i = 0; i < SETS && !r; i++) {
+		AUTO_FREE char *path = xasprintf("%s/%s", s->directory, sets_of[i].name);
 
-		r = check_set(s, path, names[i], err);
+		if (!sets_of[i].optional || path_is_file(path))
+			r = check_set(s, path, sets_of[i].name, err);
 	}
 	return r;
 }
@@ -189,8 +195,8 @@ static int advise(const struct search *s, const char *site, int code, struct err
 
 	if (code == -ENETUNREACH)
 		return error_set(err, ENETUNREACH,
-			"%.600s; without a network, put kernel.txz, src.txz and MANIFEST of FreeBSD "
-			"%s-RELEASE for amd64 into %s, or name their folder with --sets",
+			"%.600s; without a network, put kernel.txz, src.txz and MANIFEST (and base.txz, for "
+			"test.c and test.sh) of FreeBSD %s-RELEASE for amd64 into %s, or name their folder with --sets",
 			first.text, s->version, s->directory);
 	if (code == -ENOENT && !strcmp(site, SITE))
 		return error_set(err, ENOENT,
@@ -221,13 +227,15 @@ static int fetch_manifest(struct search *s, const char *site, struct error *err)
 	if (r)
 		return r;
 	/* What a network that asks for a password first sends instead is no MANIFEST. */
-	for (size_t i = 0; i < NAMES; i++)
-		if (!s->manifest.len ||
-			freebsd_manifest_sum(s->manifest.data, s->manifest.len, names[i], sum))
+	for (size_t i = 0; i < SETS; i++)
+		if (!sets_of[i].optional &&
+			(!s->manifest.len ||
+				freebsd_manifest_sum(
+					s->manifest.data, s->manifest.len, sets_of[i].name, sum)))
 			return error_set(err, EINVAL,
 				"%s is not the MANIFEST of a release: it has "
 				"no sum for %s",
-				url, names[i]);
+				url, sets_of[i].name);
 	return path_write(path, s->manifest.data, s->manifest.len, err);
 }
 
@@ -274,12 +282,25 @@ static int fetch_set(const struct search *s, const char *site, const char *name,
 	return rename(part, path) ? error_sys(err, errno, "cannot write %s", path) : 0;
 }
 
+/* One that may be missing: not all sites have all sets. */
+static int fetch_optional(
+	const struct search *s, const char *site, const char *name, struct error *err)
+{
+	char sum[SHA256_TEXT];
+	int r = freebsd_manifest_sum(s->manifest.data, s->manifest.len, name, sum);
+
+	if (!r)
+		r = fetch_set(s, site, name, err);
+	return r == -ENOENT ? 0 : r;
+}
+
 static int fetch_all(struct search *s, const char *site, struct error *err)
 {
 	int r = fetch_manifest(s, site, err);
 
-	for (size_t i = 0; i < NAMES && !r; i++)
-		r = fetch_set(s, site, names[i], err);
+	for (size_t i = 0; i < SETS && !r; i++)
+		r = (sets_of[i].optional ? fetch_optional : fetch_set)(
+			s, site, sets_of[i].name, err);
 	return r ? advise(s, site, r, err) : 0;
 }
 
@@ -306,7 +327,7 @@ static int search_cache(struct search *s, const char *mirror, char **note, struc
 	struct error damage = {{0}}, why;
 	int r;
 
-	s->directory = cache_of(s->version);
+	s->directory = freebsd_sets_directory(s->version);
 	if (mirror && !download_can(mirror))
 		return error_set(err, EINVAL,
 			"--mirror %s: a URL that begins with https://, http:// or file:/ is wanted",
@@ -326,6 +347,12 @@ static int search_cache(struct search *s, const char *mirror, char **note, struc
 		err, -r, "%.400s; and a new one cannot be had: %.580s", damage.text, why.text);
 }
 
+static void free_base(struct freebsd_sets *sets)
+{
+	free(sets->base);
+	sets->base = NULL;
+}
+
 int freebsd_sets_find(const char *version, const struct target_source *source,
 	struct freebsd_sets *sets, target_progress_fn *progress, void *arg, struct error *err)
 {
@@ -337,8 +364,11 @@ int freebsd_sets_find(const char *version, const struct target_source *source,
 	r = folder ? search_folder(&s, folder, &sets->note, err)
 		   : search_cache(&s, source ? source->mirror : NULL, &sets->note, err);
 	if (!r) {
-		sets->kernel = xasprintf("%s/%s", s.directory, names[0]);
-		sets->src = xasprintf("%s/%s", s.directory, names[1]);
+		sets->kernel = xasprintf("%s/kernel.txz", s.directory);
+		sets->src = xasprintf("%s/src.txz", s.directory);
+		sets->base = xasprintf("%s/base.txz", s.directory);
+		if (!path_is_file(sets->base))
+			free_base(sets);
 	} else {
 		freebsd_sets_free(sets);
 	}

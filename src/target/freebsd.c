@@ -2,7 +2,8 @@
 /*
  * freebsd:VERSION: a release of FreeBSD, from the distribution sets that its installer uses. Of
  * kernel.txz, the kernel and its modules; of src.txz, what a module is built with: the kernel's sources
- * and the makefiles. The compiler is this machine's clang, which needs no other one for FreeBSD. The
+ * and the makefiles; of base.txz, where there is one, what a test program is compiled and linked with, and the
+ * programs of /rescue, which need no library. The compiler is this machine's clang, which needs no other one for FreeBSD. The
  * kernel's symbols are read from its file, here and now. With a label, and --kernel FILE, another kernel
  * that was built of the same sources takes that one's place; modules for it are compiled with its options.
  */
@@ -16,9 +17,10 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* Measured with 14.0: 59 MB and 227 MB to fetch, 664 MB on disk. */
-#define TREE_BYTES 800000000ULL
-#define SETS_BYTES 350000000ULL
+/* Measured with 14.0: 59 MB and 227 MB to fetch, 664 MB on disk. What is taken of base.txz, which has some
+ * 200 MB, adds less than 100 MB. */
+#define TREE_BYTES 900000000ULL
+#define SETS_BYTES 550000000ULL
 /* GENERIC has 25 MB. */
 #define KERNEL_MAX ((size_t)512 << 20)
 #define PARAM_MAX  (1 << 20)
@@ -35,6 +37,17 @@ static const struct freebsd_choice of_src = {
 	.wanted = (const char *const[]){BUILD "/sys", BUILD "/share/mk", NULL},
 	/* What boards of other architectures are made of: 84 MB. */
 	.unwanted = (const char *const[]){BUILD "/sys/contrib/device-tree", NULL},
+};
+
+/* Programs are linked statically, so no shared library is of use; libsys is 15's. */
+#define LIB "usr/lib/"
+static const struct freebsd_choice of_base = {
+	.wanted = (const char *const[]){"rescue", "usr/include", LIB "crt1.o", LIB "crti.o",
+		LIB "crtn.o", LIB "crtbegin.o", LIB "crtbeginT.o", LIB "crtend.o", LIB "libc.a",
+		LIB "libsys.a", LIB "libgcc.a", LIB "libgcc_eh.a", LIB "libcompiler_rt.a",
+		LIB "libthr.a", LIB "libpthread.a", LIB "libm.a", LIB "libutil.a",
+		LIB "libssp_nonshared.a", LIB "libkvm.a", LIB "libelf.a", LIB "librt.a", NULL},
+	.unwanted = (const char *const[]){"usr/include/c++", NULL},
 };
 
 /* Without these no module can be built. */
@@ -279,6 +292,9 @@ static int fill(const struct parts *p, const char *staging, struct freebsd_kerne
 			p->sets.src, root, &of_src, "unpacking its sources", progress, arg, err);
 	if (!r)
 		r = check_sources(p, root, k, err);
+	if (!r && p->sets.base)
+		r = freebsd_unpack(p->sets.base, root, &of_base,
+			"unpacking what test programs need", progress, arg, err);
 	if (!r)
 		r = path_write(symbols, k->symbols.data, k->symbols.len, err);
 	return r;

@@ -19,13 +19,17 @@ int freebsd_manifest_sum(const char *text, size_t len, const char *file, char su
 /* A release's distribution sets, on this machine. */
 struct freebsd_sets {
 	char *kernel, *src; /* kernel.txz and src.txz */
-	char *note;	    /* what is to be known of them, a sentence; or NULL */
+	char *base; /* base.txz, of which programs for the machine are made; NULL: not there */
+	char *note; /* what is to be known of them, a sentence; or NULL */
 };
 
+/* Where the sets of `version` are kept, or are to be put by hand. Caller frees. */
+char *freebsd_sets_directory(const char *version);
 /* Whether both sets of `version` ("14.0") lie in the cache; if they are whole is not asked. */
 bool freebsd_sets_cached(const char *version);
 /* Finds the sets of `version`: in the folder that `source` names, or in the cache, or by fetching
- * them into the cache; checked against their MANIFEST. 0 with `*sets` to be freed, or -errno with the
+ * them into the cache; checked against their MANIFEST. A base.txz is taken where there is one, fetched
+ * with the others, and not asked for where they are there without it. 0 with `*sets` to be freed, or -errno with the
  * sentence set. */
 int freebsd_sets_find(const char *version, const struct target_source *source,
 	struct freebsd_sets *sets, target_progress_fn *progress, void *arg, struct error *err);

@@ -5,12 +5,16 @@
  */
 #include "trial/exercise.h"
 
+#include "build/replay.h"
+#include "judge/judge.h"
+
 #include <errno.h>
 #include <string.h>
 
-#define ROUNDS	  300 /* things that each process of an automatic exercise does */
+#define ROUNDS	  300 /* things that each thread of an automatic exercise does */
 #define FILES_MAX 64
-#define SHELL	  "/tmp/busybox"
+#define BUSYBOX	  "/tmp/busybox"
+#define RESCUE	  "/rescue/" /* a writable place in FreeBSD's machine */
 
 /* A call that is about to be made; its index. */
 static size_t begin(struct trial *t, char *what)
@@ -33,6 +37,11 @@ static int end(struct trial *t, const struct trial_options *o, load_step_fn *ste
 	if (!r) {
 		c->error = done->error;
 		c->signal = done->signal;
+		/* A program's end, unless the kernel says that it was killed in there. */
+		if (c->error > PROTO_BY_SIGNAL && judge_killed(&t->run, at)) {
+			c->signal = c->error - PROTO_BY_SIGNAL;
+			c->error = 0;
+		}
 		took_us = (int64_t)done->usec;
 	}
 	c->took_us = took_us;
@@ -45,25 +54,62 @@ static void add_word(struct buf *b, const char *word)
 	buf_add(b, word, strlen(word) + 1);
 }
 
+/* The names by which FreeBSD's shell is other programs. */
+static int name_shell(struct trial *t, const struct trial_options *o, struct machine *m, size_t at,
+	struct error *err)
+{
+	const struct strv *names = &t->tests.shell_names;
+	AUTO_BUF struct buf body = {0};
+	struct proto_load none = {0};
+	struct proto_done done;
+
+	buf_add(&body, &none, sizeof none);
+	add_word(&body, RESCUE "sh");
+	for (size_t i = 0; i < names->n; i++) {
+		AUTO_FREE char *name = xasprintf(RESCUE "%s", names->v[i]);
+
+		if (body.len + strlen(name) + 1 > PROTO_BODY_MAX)
+			break;
+		add_word(&body, name);
+	}
+	return load_ask(t, m, PROTO_PLACE, body.data, body.len, o->call_timeout_ms, at, &done, err);
+}
+
+/* The shell, and the words of a call to it into `body`. */
+static int place_shell(struct trial *t, const struct trial_options *o, struct machine *m, size_t at,
+	struct buf *body, struct error *err)
+{
+	bool freebsd = machine_os(o->target) == PROTO_FREEBSD;
+	const char *name = freebsd ? RESCUE "sh" : BUSYBOX;
+	int r = 0;
+
+	add_word(body, name);
+	if (!freebsd)
+		add_word(body, "sh");
+	/* What a cycle before has laid down is still there, and more would be appended to it. */
+	if (t->cycle)
+		return 0;
+	r = load_place(t, m, t->tests.shell, t->tests.shell_len, name, o->call_timeout_ms, at, err);
+	return r || !freebsd ? r : name_shell(t, o, m, at, err);
+}
+
 static int run_program(struct trial *t, const struct trial_options *o, struct machine *m,
 	const struct test_program *p, load_step_fn *step, struct error *err)
 {
-	struct proto_run run = {(uint32_t)o->exercise_timeout_ms, 0};
+	struct proto_run run = {(uint32_t)o->exercise_timeout_ms, 1};
+	AUTO_FREE char *module = xasprintf("KMODLAB_MODULE=%s", t->kos[t->modules.n - 1].name);
 	AUTO_FREE char *name = xasprintf("/tmp/kmodlab-%s", p->script ? "test.sh" : "test");
 	size_t at = begin(t, xstrdup(p->what));
 	AUTO_BUF struct buf body = {0};
 	struct proto_done done = {0};
 	int r = 0;
 
-	if (p->script)
-		r = load_place(t, m, t->tests.shell, t->tests.shell_len, SHELL, o->call_timeout_ms,
-			at, err);
-	r = r ?: load_place(t, m, p->bytes, p->len, name, o->call_timeout_ms, at, err);
 	buf_add(&body, &run, sizeof run);
-	if (p->script) {
-		add_word(&body, SHELL);
-		add_word(&body, "sh");
-	}
+	add_word(&body, module);
+	if (p->script)
+		r = place_shell(t, o, m, at, &body, err);
+	if (!r && !t->cycle)
+		r = load_place(t, m, p->bytes, p->len, name, o->call_timeout_ms, at, err);
 	add_word(&body, name);
 	if (!r)
 		r = load_ask(t, m, PROTO_RUN, body.data, body.len, o->exercise_timeout_ms, at,
@@ -92,6 +138,37 @@ static size_t add_files(const struct things *appeared, struct buf *body)
 	return n;
 }
 
+#define PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%"
+
+/* As the shell takes it; plain where that is the same. */
+static void add_quoted(struct buf *out, const char *word)
+{
+	if (*word && strspn(word, PLAIN) == strlen(word))
+		buf_adds(out, word);
+	else
+		replay_quote(out, word);
+}
+
+/* The command that does the same once more, for whoever wants to see it again. Caller frees. */
+static char *again(const struct trial *t, const struct trial_options *o)
+{
+	struct buf out = {0};
+
+	buf_adds(&out, "kmodlab run ");
+	add_quoted(&out, o->path);
+	buf_addf(&out, " --exercise=auto --seed %llu -t %s", (unsigned long long)o->seed,
+		t->target->name);
+	if (o->cpus != 2)
+		buf_addf(&out, " --cpus %u", o->cpus);
+	if (o->cycles > 1)
+		buf_addf(&out, " --cycles %u", o->cycles);
+	for (char *const *word = o->params; word && *word; word++) {
+		buf_adds(&out, word == o->params ? " -- " : " ");
+		add_quoted(&out, *word);
+	}
+	return buf_take(&out);
+}
+
 static int use_files(struct trial *t, const struct trial_options *o, struct machine *m,
 	load_step_fn *step, struct error *err)
 {
@@ -102,6 +179,7 @@ static int use_files(struct trial *t, const struct trial_options *o, struct mach
 	struct proto_done done = {0};
 	int r;
 
+	t->run.calls[at].again = again(t, o);
 	/* What appeared in the cycle before has gone. */
 	things_free(&t->run.appeared);
 	r = load_ask(

@@ -175,6 +175,15 @@ static int take_file(struct trial *t, struct error *err)
 	struct module_file *m;
 	int r = archive_read_plain(t->source, MODULE_MAX, &bytes, err);
 
+	if (r == -EINVAL) {
+		struct finding *f = finding_add(&t->findings, "damaged-file", SEVERITY_ERROR,
+			CLASS_LOAD,
+			xasprintf("%s is damaged: it is compressed, but cut off or corrupt.", base),
+			xstrdup("Build it again, or copy it again."));
+
+		f->file = xstrdup(t->source);
+		return 1;
+	}
 	if (r)
 		return r;
 	m = ARRAY_ADD(t->modules.items, t->modules.n);

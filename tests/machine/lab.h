@@ -71,4 +71,9 @@ int lab_machines(pid_t *pids, int max);
 /* The same, of those only that the process `kmodlab` has started. */
 int lab_machines_of(pid_t kmodlab, pid_t *pids, int max);
 
+/* The field of the step "exercise" whose `what` is that; "" if there is none. */
+const char *lab_step(const struct outcome *o, const char *what, const char *key);
+/* Fails unless the output of that step has the words in it. */
+void lab_expect_said(const struct outcome *o, const char *what, const char *words);
+
 #endif

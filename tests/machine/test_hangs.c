@@ -111,6 +111,22 @@ static void the_thread_that_holds_a_mutex_is_named(void **state)
 		"lock-wait", "i", "(holder)");
 }
 
+/* There the mutex itself is laid out in another way, but the kernel lists who has what. */
+static void a_kernel_with_lockdep_tells_where_the_lock_was_taken(void **state)
+{
+	const char *target = getenv("KMODLAB_DEBUG");
+
+	(void)state;
+	if (!target || !*target)
+		skip();
+	try(target,
+		"static DEFINE_MUTEX(my_lock);\n"
+		"static noinline int holder(void *a) { mutex_lock(&my_lock); for (;;) msleep(1000); return 0; }\n"
+		"static int __init i(void) { kthread_run(holder, NULL, \"keeper\"); msleep(50);\n"
+		"\tmutex_lock(&my_lock); /* here */\n\treturn 0;\n}\n" OUT,
+		"lock-wait", "i", "(keeper) (taken in holder at ");
+}
+
 static void a_completion_that_nobody_completes_is_named(void **state)
 {
 	(void)state;
@@ -196,6 +212,7 @@ int main(void)
 		cmocka_unit_test(a_spin_lock_that_is_taken_twice_is_named),
 		cmocka_unit_test(a_mutex_that_is_taken_twice_is_held_by_who_waits),
 		cmocka_unit_test(the_thread_that_holds_a_mutex_is_named),
+		cmocka_unit_test(a_kernel_with_lockdep_tells_where_the_lock_was_taken),
 		cmocka_unit_test(a_completion_that_nobody_completes_is_named),
 		cmocka_unit_test(an_exit_that_waits_for_a_thread_tells_where_the_thread_is),
 		cmocka_unit_test(freebsds_loop_is_found),

@@ -59,6 +59,9 @@ static void memory_of_every_sort_is_missed_where_it_was_allocated(void **state)
 			 "	cache = kmem_cache_create(\"leaky_things\", 200, 0, 0, NULL);\n"
 			 "	keep = kmem_cache_alloc(cache, GFP_KERNEL);\n"
 			 "	keep = kstrdup(\"twelve bytes\", GFP_KERNEL);\n"
+			 "	keep = kasprintf(GFP_KERNEL, \"nine %d\", 1234);\n"
+			 "	keep = kmemdup(\"seven..\", 7, GFP_KERNEL);\n"
+			 "	keep = bitmap_zalloc(1000, GFP_KERNEL);\n"
 			 "	return 0;\n"
 			 "}\n" ENDS);
 
@@ -78,7 +81,10 @@ static void memory_of_every_sort_is_missed_where_it_was_allocated(void **state)
 		expect_at(&o, "leftover-zone", FIRST + 12, "'leaky_things'");
 		expect_at(&o, "memory-leak", FIRST + 13, "200 bytes in all (kmem_cache_alloc)");
 		expect_at(&o, "memory-leak", FIRST + 14, "13 bytes in all (kmalloc)");
-		assert_int_equal(findings(&o), 10);
+		expect_at(&o, "memory-leak", FIRST + 15, "10 bytes in all (kmalloc)");
+		expect_at(&o, "memory-leak", FIRST + 16, "7 bytes in all (kmalloc)");
+		expect_at(&o, "memory-leak", FIRST + 17, "128 bytes in all (kmalloc)");
+		assert_int_equal(findings(&o), 13);
 		lab_free(&o);
 	}
 }
@@ -137,11 +143,12 @@ static void what_is_undone_is_not_missed(void **state)
 		INCLUDES
 		"struct late { struct rcu_head rcu; char room[40]; };\n"
 		"static struct kmem_cache *cache;\n"
-		"static void *a, *b, *c, *d, *e;\n"
+		"static void *a, *b, *c, *d, *e, *many[2][300], *text;\n"
 		"static int __percpu *f;\n"
 		"static int __init i(void)\n"
 		"{\n"
 		"	struct late *late = kmalloc(sizeof(*late), GFP_KERNEL);\n"
+		"	int n;\n"
 		"	kfree_rcu(late, rcu);\n"
 		"	a = krealloc(kmalloc(10, GFP_KERNEL), 300, GFP_KERNEL);\n"
 		"	b = vmalloc(10000);\n"
@@ -150,12 +157,19 @@ static void what_is_undone_is_not_missed(void **state)
 		"	cache = kmem_cache_create(\"tidy_things\", 200, 0, 0, NULL);\n"
 		"	e = kmem_cache_alloc(cache, GFP_KERNEL);\n"
 		"	f = alloc_percpu(int);\n"
+		"	for (n = 0; n < 300; n++) {\n"
+		"		many[0][n] = kmem_cache_alloc(cache, GFP_KERNEL);\n"
+		"		many[1][n] = kmalloc(n + 1, GFP_KERNEL);\n"
+		"	}\n"
+		"	text = kasprintf(GFP_KERNEL, \"%d\", n);\n"
 		"	return 0;\n"
 		"}\n"
 		"static void __exit x(void)\n"
 		"{\n"
 		"	kfree(a); vfree(b); kvfree(c); free_pages((unsigned long)d, 2);\n"
+		"	kmem_cache_free_bulk(cache, 300, many[0]); kfree_bulk(300, many[1]);\n"
 		"	kmem_cache_free(cache, e); kmem_cache_destroy(cache); free_percpu(f);\n"
+		"	kfree(text);\n"
 		"}\n"
 		"module_init(i); module_exit(x);\n");
 
@@ -171,6 +185,29 @@ static void what_is_undone_is_not_missed(void **state)
 		assert_int_equal(findings(&o), 0);
 		lab_free(&o);
 	}
+}
+
+/* There are limits to what is followed, and it says so. */
+static void freeing_too_many_at_once_is_no_leak(void **state)
+{
+	AUTO_FREE char *dir = lab_module("heaps",
+		INCLUDES "static void *many[2000];\n"
+			 "static int __init i(void)\n"
+			 "{\n"
+			 "	int n;\n"
+			 "	for (n = 0; n < 2000; n++)\n"
+			 "		many[n] = kmalloc(64, GFP_KERNEL);\n"
+			 "	return 0;\n"
+			 "}\n"
+			 "static void __exit x(void) { kfree_bulk(2000, many); }\n"
+			 "module_init(i); module_exit(x);\n");
+	struct outcome o = lab_run("run", "--json", "-t", BOOKWORM, dir, NULL);
+
+	(void)state;
+	lab_expect(&o, 0, "pass");
+	expect_at(&o, "leaks-unseen", 0, "more pointers than are followed");
+	assert_int_equal(findings(&o), 1);
+	lab_free(&o);
 }
 
 static void an_init_that_fails_is_to_free_what_it_has(void **state)
@@ -225,6 +262,7 @@ int main(void)
 		cmocka_unit_test(memory_of_every_sort_is_missed_where_it_was_allocated),
 		cmocka_unit_test(what_will_still_call_the_module_is_named),
 		cmocka_unit_test(what_is_undone_is_not_missed),
+		cmocka_unit_test(freeing_too_many_at_once_is_no_leak),
 		cmocka_unit_test(an_init_that_fails_is_to_free_what_it_has),
 		cmocka_unit_test(what_is_lost_in_each_cycle_is_one_finding_that_counts_them),
 		cmocka_unit_test(nobody_looks_when_that_is_asked_for),

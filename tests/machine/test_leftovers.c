@@ -272,6 +272,37 @@ static void what_is_left_on_freebsd_is_named(void **state)
 	lab_expect_finding(&o, "leftover-eventhandler", "'shutdown_final', which calls down");
 	lab_expect_finding(&o, "leftover-zone", "UMA zone 'lo_zone'");
 	lab_expect_finding(&o, "memory-leak", "malloc type 'devbuf'");
+	assert_string_equal(lab_string(lab_finding(&o, "memory-leak"), "function"), "load");
+	lab_free(&o);
+}
+
+/* The kernel itself says so, by the type's name alone. */
+static void a_freebsd_modules_own_type_of_memory_is_missed_where_it_was_allocated(void **state)
+{
+	const char *target = freebsd();
+	AUTO_FREE char *dir = lab_dir();
+	struct json_object *f;
+	struct outcome o;
+
+	(void)state;
+	lab_write(dir, "Makefile", "KMOD=\tlo_type\nSRCS=\tlo_type.c\n\n.include <bsd.kmod.mk>\n");
+	lab_write(dir, "lo_type.c",
+		"#include <sys/param.h>\n#include <sys/systm.h>\n#include <sys/kernel.h>\n"
+		"#include <sys/module.h>\n#include <sys/malloc.h>\n"
+		"static MALLOC_DEFINE(M_OWN, \"lo_type\", \"its own\");\n"
+		"static void *volatile keep;\n"
+		"static __noinline void\ntake(int n)\n{\n"
+		"	keep = malloc(n, M_OWN, M_WAITOK);\n}\n"
+		"static int\nhandler(module_t mod, int what, void *arg)\n{\n"
+		"	if (what == MOD_LOAD) take(100);\n	return (0);\n}\n"
+		"static moduledata_t data = { \"lo_type\", handler, NULL };\n"
+		"DECLARE_MODULE(lo_type, data, SI_SUB_DRIVERS, SI_ORDER_MIDDLE);\n");
+	o = lab_run("run", "--json", "-t", target, dir, NULL);
+	lab_expect(&o, 1, "leak");
+	lab_expect_finding(&o, "memory-leak", "were never freed; allocated in take");
+	f = lab_finding(&o, "memory-leak");
+	assert_string_equal(lab_string(f, "line"), "11");
+	assert_non_null(strstr(lab_string(f, "advice"), "MALLOC_DEFINE says \"lo_type\""));
 	lab_free(&o);
 }
 
@@ -301,6 +332,8 @@ int main(void)
 		cmocka_unit_test(an_init_that_fails_halfway_is_told_what_it_did_not_undo),
 		cmocka_unit_test(the_good_examples_have_left_nothing),
 		cmocka_unit_test(what_is_left_on_freebsd_is_named),
+		cmocka_unit_test(
+			a_freebsd_modules_own_type_of_memory_is_missed_where_it_was_allocated),
 		cmocka_unit_test(a_freebsd_module_that_undoes_all_of_it_has_left_nothing),
 	};
 

@@ -138,6 +138,22 @@ static inline void put_src_set(const char *path, const char *version)
 			{"usr/src/sys/sys/param.h", 0, param}, {NULL}});
 }
 
+static inline void put_base_set(const char *path)
+{
+	put_set(path,
+		(struct member[]){{"./bin/sh", 0, "not wanted"},
+			{"./rescue/[", 0, "a crunched one"},
+			{"./rescue/sh", LINK_HARD, "./rescue/["},
+			{"./rescue/cat", LINK_HARD, "./rescue/["},
+			{"./rescue/nextboot", 0, "#!/rescue/sh\n"},
+			{"./usr/include/c++/v1/vector", 0, "not wanted"},
+			{"./usr/include/stdio.h", 0, "/* */"}, {"./usr/lib/crt1.o", 0, "start"},
+			{"./usr/lib/libc.a", 0, "libc"}, {"./usr/lib/libc.so", 0, "not wanted"},
+			{"./usr/lib/libcrypto.a", 0, "not wanted"},
+			{"./usr/lib/libpthread.a", AE_IFLNK, "libthr.a"},
+			{"./usr/lib/libthr.a", 0, "threads"}, {NULL}});
+}
+
 static inline void add_sum(struct buf *manifest, const char *folder, const char *name)
 {
 	AUTO_FREE char *path = xasprintf("%s/%s/%s", home, folder, name);

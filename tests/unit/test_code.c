@@ -3,6 +3,7 @@
 #include "base/path.h"
 #include "check/section.h"
 #include "source/code.h"
+#include "source/kernel.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -459,9 +460,47 @@ static void any_bytes_may_come(void **state)
 	close_file(&f);
 }
 
+static int volatile told;
+
+/* What a kernel is looked up as: a function in a linked file. */
+__attribute__((noinline)) static void somewhere(void)
+{
+	told++;
+}
+enum { SOMEWHERE = __LINE__ - 4 };
+
+/* This program is as good a linked file as any. */
+static void a_linked_files_functions_have_their_lines(void **state)
+{
+	struct kernel *k = kernel_open("/proc/self/exe");
+	AUTO_FREE char *line = NULL;
+	const char *at;
+	int number = 0;
+
+	(void)state;
+	somewhere();
+	/* Built without debug information. */
+	if (!k)
+		skip();
+	line = kernel_line(k, "somewhere", 0, 0, false);
+	assert_non_null(line);
+	at = strstr(line, "test_code.c:");
+	assert_non_null(at);
+	/* Its heading, or what it begins with. */
+	assert_int_equal(sscanf(at, "test_code.c:%d", &number), 1);
+	assert_in_range(number, SOMEWHERE, SOMEWHERE + 2);
+	assert_null(kernel_line(k, "somewhere", 4000, 0, false));
+	assert_null(kernel_line(k, "somewhere", 0, 4000, false));
+	assert_null(kernel_line(k, "nowhere", 0, 0, false));
+	kernel_close(k);
+	assert_null(kernel_open("/proc/self/maps"));
+	assert_null(kernel_open("/nowhere"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_linked_files_functions_have_their_lines),
 		cmocka_unit_test(an_address_in_any_section_and_file_gets_its_line),
 		cmocka_unit_test(an_own_inlined_function_is_the_place),
 		cmocka_unit_test(what_a_kernels_header_inlined_is_where_the_module_called_it),

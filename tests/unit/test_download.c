@@ -194,6 +194,41 @@ static void a_mirror_may_be_a_folder(void **state)
 	assert_found(url);
 }
 
+static void a_base_set_is_fetched_where_there_is_one(void **state)
+{
+	AUTO_FREE char *url = xasprintf("file://%s/site/", home);
+	AUTO_FREE char *src = in_home(IN_CACHE "src.txz"), *base = in_home(IN_CACHE "base.txz");
+	AUTO_BUF struct buf manifest = {0};
+
+	(void)state;
+	put_release("site/14.9-RELEASE");
+	add_sum(&manifest, "site/14.9-RELEASE", "kernel.txz");
+	add_sum(&manifest, "site/14.9-RELEASE", "src.txz");
+	buf_addf(&manifest, "base.txz\t%064d\n", 0);
+	put("site/14.9-RELEASE/MANIFEST", manifest.data);
+	/* It is named, and not there. */
+	assert_found(url);
+	assert_false(exists(IN_CACHE "base.txz"));
+	put_base_set("site/14.9-RELEASE/base.txz");
+	manifest.len = 0;
+	add_sum(&manifest, "site/14.9-RELEASE", "kernel.txz");
+	add_sum(&manifest, "site/14.9-RELEASE", "src.txz");
+	add_sum(&manifest, "site/14.9-RELEASE", "base.txz");
+	put("site/14.9-RELEASE/MANIFEST", manifest.data);
+	/* What is here without it does not make anybody wait for it. */
+	assert_found(url);
+	assert_false(exists(IN_CACHE "base.txz"));
+	assert_int_equal(unlink(src), 0);
+	assert_found(url);
+	assert_true(exists(IN_CACHE "base.txz"));
+	/* One that is damaged is fetched again, as the others are. */
+	put(IN_CACHE "base.txz", "damaged");
+	assert_found(url);
+	assert_true(path_is_file(base));
+	put("site/14.9-RELEASE/base.txz", "damaged");
+	assert_found(url);
+}
+
 static void what_is_no_url_is_refused(void **state)
 {
 	struct error err;
@@ -359,6 +394,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		at_home(a_mirror_may_be_a_folder),
+		at_home(a_base_set_is_fetched_where_there_is_one),
 		at_home(what_is_no_url_is_refused),
 		at_home(a_connection_that_breaks_is_resumed),
 		at_home(what_another_run_began_is_gone_on_with),

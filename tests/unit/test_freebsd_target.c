@@ -173,6 +173,39 @@ static void only_what_modules_need_is_unpacked(void **state)
 	target_add_drop(a);
 }
 
+static void of_the_base_set_what_test_programs_need_is_unpacked(void **state)
+{
+	static const char *const wanted[] = {"rescue/sh", "rescue/cat", "rescue/nextboot",
+		"usr/include/stdio.h", "usr/lib/crt1.o", "usr/lib/libc.a", "usr/lib/libpthread.a"};
+	static const char *const unwanted[] = {
+		"bin", "usr/include/c++", "usr/lib/libc.so", "usr/lib/libcrypto.a"};
+	AUTO_BUF struct buf manifest = {0};
+	struct target_addition *a;
+	const struct target *t;
+
+	(void)state;
+	put_release("sets");
+	put_base_set("sets/base.txz");
+	add_sum(&manifest, "sets", "kernel.txz");
+	add_sum(&manifest, "sets", "src.txz");
+	put("sets/MANIFEST", manifest.data);
+	/* It is there, so it has to be as good as the others. */
+	assert_refused("does not name base.txz");
+	add_sum(&manifest, "sets", "base.txz");
+	put("sets/MANIFEST", manifest.data);
+	a = add();
+	t = target_add_staged(a);
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+		if (!in_root(t, wanted[i]))
+			fail_msg("%s is missing", wanted[i]);
+	for (size_t i = 0; i < sizeof unwanted / sizeof *unwanted; i++)
+		if (in_root(t, unwanted[i]))
+			fail_msg("%s is there", unwanted[i]);
+	target_add_drop(a);
+	put("sets/base.txz", "damaged");
+	assert_refused("base.txz is damaged, or not the one that its MANIFEST means");
+}
+
 static void without_a_manifest_it_is_said_that_nothing_was_checked(void **state)
 {
 	AUTO_FREE char *manifest = in_home("sets/MANIFEST");
@@ -397,6 +430,7 @@ int main(void)
 		at_home(a_release_has_one_name),
 		at_home(a_release_becomes_a_target),
 		at_home(only_what_modules_need_is_unpacked),
+		at_home(of_the_base_set_what_test_programs_need_is_unpacked),
 		at_home(without_a_manifest_it_is_said_that_nothing_was_checked),
 		at_home(a_folder_without_both_sets_is_refused),
 		at_home(a_set_that_is_not_the_manifests_is_refused),

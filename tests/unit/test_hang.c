@@ -128,6 +128,47 @@ static void a_loop_that_takes_locks_is_a_loop(void **state)
 	findings_free(&found);
 }
 
+/* Who waits stands in lockdep's list as well, and must not be taken for who has the lock. */
+static void of_those_in_lockdeps_list_the_one_that_does_not_wait_has_the_lock(void **state)
+{
+	static const char tasks[] =
+		"task 43 (init): D, i, caller\n"
+		"  mutex_lock_nested\n"
+		"  [<0>] i+0x45/0x1000 [bad]\n"
+		"task 50 (late): D, i\n"
+		"  mutex_lock_nested\n"
+		"  [<0>] late+0x45/0x1000 [bad]\n"
+		"log: Showing all locks held in the system:\n"
+		"log: 1 lock held by late/50:\n"
+		"log:  #0: ffffffffa0205068 (&d->lock){+.+.}-{3:3}, at: late+0x45/0x90 [bad]\n";
+	static const char *const ends[][2] = {
+		{"log: 2 locks held by init/43:\n"
+		 "log:  #0: ffffffffa0205068 (&d->lock){+.+.}-{3:3}, at: i+0x13/0x90 [bad]\n"
+		 "log:  #1: ffffffffa0205068 (&d->lock){+.+.}-{3:3}, at: i+0x45/0x90 [bad]\n",
+			"the mutex &d->lock, which it holds itself: it was taken twice (taken in i), in i"},
+		{"log: 1 lock held by init/43:\n"
+		 "log:  #0: ffffffffa0205068 (&d->lock){+.+.}-{3:3}, at: i+0x45/0x90 [bad]\n"
+		 "log: 1 lock held by away/with/7:\n"
+		 "log:  #0: ffffffffa0205068 (&d->lock){+.+.}-{3:3}, at: gone+0x1/0x90 [bad]\n",
+			"the mutex &d->lock, held by task 7 (away/with) (taken in gone), in i"},
+		{"log: 1 lock held by init/43:\n"
+		 "log:  #0: ffffffffa0205068 (&d->lock){+.+.}-{3:3}, at: i+0x45/0x90 [bad]\n",
+			"the mutex &d->lock, in i; meanwhile task 50 (late) waits in late for a mutex"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		AUTO_FREE char *text = xasprintf("%s%s", tasks, ends[i][0]);
+		struct findings found = {0};
+
+		judge("linux", "load", "bad", text, &found);
+		assert_string_equal(found.items[0].rule, "lock-wait");
+		if (!strstr(found.items[0].message, ends[i][1]))
+			fail_msg("wanted '%s' in '%s'", ends[i][1], found.items[0].message);
+		findings_free(&found);
+	}
+}
+
 static void what_makes_no_sense_is_left_out(void **state)
 {
 	static const char text[] =
@@ -227,6 +268,7 @@ int main(void)
 		cmocka_unit_test(a_hang_of_which_nothing_was_seen_is_still_one),
 		cmocka_unit_test(the_trace_begins_with_the_one_that_hangs_and_its_module),
 		cmocka_unit_test(a_loop_that_takes_locks_is_a_loop),
+		cmocka_unit_test(of_those_in_lockdeps_list_the_one_that_does_not_wait_has_the_lock),
 		cmocka_unit_test(what_makes_no_sense_is_left_out),
 		cmocka_unit_test(the_kernels_own_trace_takes_the_place_of_what_was_scanned),
 		cmocka_unit_test(registers_are_read_as_qemu_tells_them),

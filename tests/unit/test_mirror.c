@@ -165,8 +165,9 @@ static void objects_that_are_shipped_as_such_are_part_of_the_source(void **state
 
 static void version_control_and_editors_leavings_are_not(void **state)
 {
-	static const char *const leavings[] = {
-		".git/HEAD", ".svn/x", "hello.c~", ".hello.c.swp", "#hello.c#", ".#hello.c"};
+	static const char *const leavings[] = {".git/HEAD", ".svn/x", "hello.c~", ".hello.c.swp",
+		"#hello.c#", ".#hello.c", "compile_commands.json",
+		".cache/clangd/index/hello.c.idx"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof leavings / sizeof *leavings; i++) {

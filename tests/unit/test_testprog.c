@@ -228,6 +228,18 @@ static void a_shell_that_needs_libraries_or_is_not_there_is_said_and_how_it_come
 	}
 }
 
+static void become_freebsd(void)
+{
+	target.os = TARGET_FREEBSD;
+	free(target.root);
+	free(target.release);
+	free(target.build);
+	target.root = in_home("root");
+	target.release = xstrdup("14.9-RELEASE-p1");
+	target.build = xstrdup("/usr/src");
+	put("root/usr/src/Makefile", "");
+}
+
 static void freebsd_without_its_base_skips_both_and_says_so(void **state)
 {
 	struct test_programs all;
@@ -235,12 +247,9 @@ static void freebsd_without_its_base_skips_both_and_says_so(void **state)
 	struct error err;
 
 	(void)state;
-	put("root/usr/src/Makefile", "");
 	put("toy/test.c", "int main(void) { return 0; }\n");
 	put("toy/test.sh", "exit 3\n");
-	target.os = TARGET_FREEBSD;
-	free(target.root);
-	target.root = in_home("root");
+	become_freebsd();
 	assert_int_equal(build(&all, &found, &err), 0);
 	assert_int_equal(all.n, 0);
 	assert_int_equal(found.n, 2);
@@ -250,7 +259,82 @@ static void freebsd_without_its_base_skips_both_and_says_so(void **state)
 		assert_int_equal(found.items[i].class, CLASS_PASS);
 		assert_non_null(strstr(found.items[i].message, i ? "test.sh" : "test.c"));
 		assert_non_null(strstr(found.items[i].message, "base.txz"));
+		/* Where it is to be put, and what then. */
+		assert_non_null(strstr(found.items[i].advice, "/cache/kmodlab/sets/freebsd-14.9"));
+		assert_non_null(
+			strstr(found.items[i].advice, "kmodlab target remove test:machine"));
 	}
+	findings_free(&found);
+}
+
+static void freebsds_shell_comes_with_the_names_of_its_programs(void **state)
+{
+	AUTO_FREE char *shell = in_home("root/rescue/sh"), *cat = in_home("root/rescue/cat"),
+		       *bracket = in_home("root/rescue/[");
+	struct test_programs all;
+	struct findings found;
+	struct error err;
+
+	(void)state;
+	put("root/rescue/sh", "a crunched one");
+	put("root/rescue/nextboot", "another file");
+	assert_int_equal(link(shell, cat), 0);
+	assert_int_equal(link(shell, bracket), 0);
+	put("toy/test.sh", "exit 3\n");
+	become_freebsd();
+	assert_int_equal(build(&all, &found, &err), 0);
+	assert_int_equal(found.n, 0);
+	assert_int_equal(all.n, 1);
+	assert_true(all.items[0].script);
+	assert_int_equal(all.shell_len, 14);
+	assert_memory_equal(all.shell, "a crunched one", 14);
+	assert_int_equal(all.shell_names.n, 2);
+	assert_string_equal(all.shell_names.v[0], "[");
+	assert_string_equal(all.shell_names.v[1], "cat");
+	testprog_free(&all);
+}
+
+/* Makes, in <home>/root, what a program for FreeBSD is linked with: enough for one that only ends. */
+static void make_small_base(void)
+{
+	AUTO_FREE char *root = in_home("root");
+	AUTO_FREE char *command = xasprintf(
+		"cd %s/usr/lib && t=--target=x86_64-unknown-freebsd14.9 && "
+		"echo '.globl _start; _start: call main; mov %%eax, %%edi; mov $1, %%eax; syscall' | "
+		"clang $t -x assembler -c -o crt1.o - && "
+		"for o in crti crtn crtbeginT crtend; do : | clang $t -x assembler -c -o $o.o - || exit; done && "
+		"echo 'int answer(void) { return 42; }' | clang $t -x c -c -o c.o - && "
+		"llvm-ar-$(clang -dumpversion | cut -d. -f1) rc libc.a c.o && "
+		"for a in gcc gcc_eh pthread; do cp libc.a lib$a.a || exit; done",
+		root);
+
+	put("root/usr/include/stdio.h", "int answer(void);\n");
+	put("root/usr/lib/c.o", "");
+	assert_int_equal(system(command), 0);
+}
+
+static void for_freebsd_a_program_is_linked_with_what_the_target_has(void **state)
+{
+	static const char freebsd[] = {0x7f, 'E', 'L', 'F', 2, 1, 1, 9 /* ELFOSABI_FREEBSD */};
+	struct test_programs all;
+	struct findings found;
+	struct error err;
+
+	(void)state;
+	make_small_base();
+	put("root/usr/src/sys/conf/kmod.mk", "");
+	put("root/usr/src/share/mk/bsd.kmod.mk", "");
+	put("toy/test.c", "#include <stdio.h>\nint main(void) { return answer(); }\n");
+	become_freebsd();
+	all = built("test.c");
+	assert_true(all.items[0].len > sizeof freebsd);
+	assert_memory_equal(all.items[0].bytes, freebsd, sizeof freebsd);
+	testprog_free(&all);
+	put("toy/test.c", "#include <stdio.h>\nint main(void) { return question(); }\n");
+	assert_int_equal(build(&all, &found, &err), 0);
+	assert_int_equal(all.n, 0);
+	assert_true(found.n > 0);
+	assert_string_equal(found.items[0].rule, "test-build");
 	findings_free(&found);
 }
 
@@ -266,6 +350,8 @@ int main(void)
 		TEST(a_script_comes_with_the_shell_that_runs_it),
 		TEST(a_shell_that_needs_libraries_or_is_not_there_is_said_and_how_it_comes_here),
 		TEST(freebsd_without_its_base_skips_both_and_says_so),
+		TEST(freebsds_shell_comes_with_the_names_of_its_programs),
+		TEST(for_freebsd_a_program_is_linked_with_what_the_target_has),
 	};
 
 	return cmocka_run_group_tests_name("testprog", tests, NULL, NULL);
