@@ -36,4 +36,5 @@ __asm__(".section .patch, \"awx\", @progbits\n\tret\n\t.previous");
 int (*const sloppy_ops[])(int) = {sloppy_open, sloppy_write};
 
 INFO("license=GPL");
+INFO("vermagic=6.1.0 ");
 int __attribute__((section(".gnu.linkonce.this_module"))) this_module[16];
