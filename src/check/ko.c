@@ -131,7 +131,7 @@ static void read_info(struct ko *ko, const char *tag, size_t tag_len, const char
 
 static void read_modinfo(struct ko *ko, struct span s)
 {
-	const char *p = (const char *)s.bytes, *end = p + s.len;
+	const char *p = (const char *)s.bytes, *end = s.len ? p + s.len : p;
 
 	while (p < end) {
 		const char *stop = memchr(p, 0, (size_t)(end - p));

@@ -166,6 +166,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	for (int thorough = 0; thorough < 2; thorough++) {
 		struct target target = {.name = (char *)"none",
 			.arch = (char *)"x86_64",
+			.release = (char *)"6.1.0",
+			.kernel = (char *)"/nowhere/kernel",
+			.root = (char *)"/nowhere",
+			.build = (char *)"/nowhere/build",
+			.added = (char *)"",
 			.os = ko.kind == KO_FREEBSD ? TARGET_FREEBSD : TARGET_LINUX};
 		struct check_request q = {.path = "fuzz.ko",
 			.bytes = bytes,
