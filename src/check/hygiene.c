@@ -97,8 +97,9 @@ static const struct flow_function *lacks_endbr(const struct check *c)
 		const struct flow_function *f = &c->flow->functions[i];
 		const struct object_section *s = &c->object->sections[f->section];
 
-		if ((f->taken || f->passed) && !f->cold && *f->name && f->size >= sizeof endbr &&
-			s->size - f->start >= sizeof endbr &&
+		/* The trampolines of static calls are jumped to directly. */
+		if ((f->taken || f->passed) && !f->cold && strcmp(s->name, ".static_call.text") &&
+			*f->name && f->size >= sizeof endbr && s->size - f->start >= sizeof endbr &&
 			memcmp(s->bytes + f->start, endbr, sizeof endbr))
 			return f;
 	}
