@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "check/names.h"
 
+#include <pthread.h>
 #include <string.h>
 
 static struct text config_of(const struct target *t)
@@ -27,16 +28,42 @@ bool kernel_config_known(const struct target *t)
 	return config_of(t).len > 0;
 }
 
-bool kernel_configured(const struct target *t, const char *option)
+static bool is_set(struct text config, const char *option)
 {
 	AUTO_FREE char *line = xasprintf("\nCONFIG_%s=y\n", option);
-	struct text config = config_of(t);
+	size_t len = strlen(line);
 
 	/* A first line has no newline before it. */
-	return config.len &&
-		(memmem(config.p, config.len, line, strlen(line)) ||
-			(config.len >= strlen(line) - 1 &&
-				!memcmp(config.p, line + 1, strlen(line) - 1)));
+	return memmem(config.p, config.len, line, len) ||
+		(config.len >= len - 1 && !memcmp(config.p, line + 1, len - 1));
+}
+
+bool kernel_configured(const struct target *t, const char *option)
+{
+	/* Thousands of modules ask the same of a file of 200 KB. Never freed: options are few. */
+	static struct answer {
+		struct answer *next;
+		const char *config;
+		char *option;
+		bool yes;
+	} * all;
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct text config = config_of(t);
+	struct answer *a;
+
+	if (!config.len)
+		return false;
+	pthread_mutex_lock(&lock);
+	for (a = all; a; a = a->next)
+		if (a->config == config.p && !strcmp(a->option, option))
+			break;
+	if (!a) {
+		a = xcalloc(1, sizeof *a);
+		*a = (struct answer){all, config.p, xstrdup(option), is_set(config, option)};
+		all = a;
+	}
+	pthread_mutex_unlock(&lock);
+	return a->yes;
 }
 
 bool kernel_has_retpolines(const struct target *t)
