@@ -6,9 +6,11 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
-static bool is_compressed(const struct buf *b)
+static bool is_compressed(const void *data, size_t len)
 {
 	static const struct {
 		const char *bytes;
@@ -20,7 +22,7 @@ static bool is_compressed(const struct buf *b)
 		{"\x28\xb5\x2f\xfd", 4}, {"\x04\x22\x4d\x18", 4}, {"BZh", 3}};
 
 	for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
-		if (b->len >= magics[i].len && !memcmp(b->data, magics[i].bytes, magics[i].len))
+		if (len >= magics[i].len && !memcmp(data, magics[i].bytes, magics[i].len))
 			return true;
 	return false;
 }
@@ -60,7 +62,7 @@ int archive_read_plain(const char *path, size_t max, struct buf *out, struct err
 		return error_set(err, EFBIG, "%s is larger than %zu MiB", path, max >> 20);
 	if (r)
 		return error_sys(err, -r, "cannot read %s", path);
-	if (!is_compressed(&raw)) {
+	if (!is_compressed(raw.data, raw.len)) {
 		buf_free(out);
 		*out = raw;
 		raw = (struct buf){0};
@@ -78,13 +80,30 @@ int archive_read_plain(const char *path, size_t max, struct buf *out, struct err
 	return 0;
 }
 
+/* The first bytes as they stand in the file. */
+static size_t read_raw_head(const char *path, void *bytes, size_t len)
+{
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t got = 0;
+	ssize_t n;
+
+	while (fd >= 0 && got < len && (n = read(fd, (char *)bytes + got, len - got)) > 0)
+		got += (size_t)n;
+	return got;
+}
+
 size_t archive_read_head(const char *path, void *bytes, size_t len)
 {
-	struct archive *a = archive_read_new();
 	struct archive_entry *entry;
-	size_t got = 0;
+	struct archive *a;
+	size_t got = read_raw_head(path, bytes, len);
 	la_ssize_t n;
 
+	/* libarchive takes its time to find out that there is nothing to do. */
+	if (!is_compressed(bytes, got))
+		return got;
+	got = 0;
+	a = archive_read_new();
 	if (!a)
 		return 0;
 	archive_read_support_filter_all(a);

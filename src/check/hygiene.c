@@ -335,6 +335,8 @@ static void check_names(struct check *c, struct findings *out)
 	static const char *const own[] = {"init_module", "cleanup_module", "__this_module",
 		"_note_", "__ksymtab", "__kstrtab", "__crc_", "__cfi_", "__pfx_", "__kcfi_",
 		"__mod_"};
+	struct text kernel = kernel_names(c->q->target);
+
 	for (uint32_t i = 1; i < c->object->nsymbols; i++) {
 		const struct object_symbol *s = &c->object->symbols[i];
 		bool skip = false;
@@ -345,7 +347,7 @@ static void check_names(struct check *c, struct findings *out)
 			continue;
 		for (size_t n = 0; n < sizeof own / sizeof *own; n++)
 			skip |= begins(s->name, own[n]);
-		if (skip || !kernel_has_name(c->q->target, s->name))
+		if (skip || !names_have(kernel, s->name))
 			continue;
 		f = note(out, "name-shadowed",
 			xasprintf("%s has a %s %s that other files see, and so has the kernel",

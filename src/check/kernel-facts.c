@@ -2,7 +2,6 @@
 #include "check/kernel-facts.h"
 
 #include "base/buf.h"
-#include "check/names.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -71,9 +70,7 @@ bool kernel_has_retpolines(const struct target *t)
 	return kernel_configured(t, "RETPOLINE") || kernel_configured(t, "MITIGATION_RETPOLINE");
 }
 
-bool kernel_has_name(const struct target *t, const char *name)
+struct text kernel_names(const struct target *t)
 {
-	struct text names = names_file(t->symbols);
-
-	return names.len && names_have(names, name);
+	return names_file(t->symbols);
 }

@@ -3,6 +3,7 @@
 #define KMODLAB_CHECK_KERNEL_FACTS_H
 /* What the checks want to know of a target's kernel beyond its exports. Read once in the life of the program, and to
  * be asked by several threads. */
+#include "check/names.h"
 #include "target/target.h"
 
 #include <stdbool.h>
@@ -14,7 +15,8 @@ bool kernel_configured(const struct target *t, const char *option);
 bool kernel_has_retpolines(const struct target *t);
 /* Whether the configuration of the kernel can be read. */
 bool kernel_config_known(const struct target *t);
-/* Whether the kernel itself, without modules, has a symbol of that name. */
-bool kernel_has_name(const struct target *t, const char *name);
+/* The names of all symbols that the kernel itself, without modules, has: sorted, a line each, for names_have(); empty if
+ * they are not known. */
+struct text kernel_names(const struct target *t);
 
 #endif

@@ -129,10 +129,13 @@ bool trial_is_for(const char *path, enum target_os os)
 
 char *trial_name(const char *path)
 {
-	AUTO_FREE char *real = realpath(path, NULL);
+	struct stat st;
+	/* Of a file that is no link, the directories do not matter; there may be thousands to ask about. */
+	bool plain = !lstat(path, &st) && S_ISREG(st.st_mode);
+	AUTO_FREE char *real = plain ? NULL : realpath(path, NULL);
 	AUTO_FREE char *base = path_base(real ? real : path);
 
-	return real && !path_is_dir(real) ? ko_module_name(base) : xstrdup(base);
+	return plain || (real && !path_is_dir(real)) ? ko_module_name(base) : xstrdup(base);
 }
 
 /* Builds, and takes the modules over. 0: go on; 1: there is nothing to run; -errno. */
