@@ -61,14 +61,13 @@ static struct plan_row *add_row(struct plan *p, const char *path)
 	return row;
 }
 
-static void add_file(struct plan *p, const char *path)
+static void add_file(struct plan *p, const char *path, const char *real)
 {
 	struct plan_row *row = add_row(p, path);
 	enum target_os os = trial_is_for(path, TARGET_FREEBSD) ? TARGET_FREEBSD : TARGET_LINUX;
-	AUTO_FREE char *real = realpath(path, NULL);
 
 	row->is_for[os] = true;
-	shelf_add(p->given, real ? real : path, os);
+	shelf_add(p->given, real, os);
 }
 
 static bool collect(void *arg, const char *path)
@@ -122,6 +121,24 @@ static bool add_source(struct plan *p, const char *dir, struct error *err)
 	return true;
 }
 
+/* Whether something in the directory has a name that makes it worth looking closer: a kernel's tree of modules has hundreds
+ * of directories without. */
+static bool may_be_source(const char *dir)
+{
+	static const char *const names[] = {
+		"Kbuild", "Makefile", "GNUmakefile", "makefile", "BSDmakefile", "linux", "freebsd"};
+	DIR *d = opendir(dir);
+	bool found = false;
+	struct dirent *e;
+
+	while (d && !found && (e = readdir(d)))
+		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+			found |= !strcmp(e->d_name, names[i]);
+	if (d)
+		closedir(d);
+	return found;
+}
+
 /* Adds the modules whose sources are in directories below `dir`, in the order of their names. What is below a
  * module is its own. */
 static void add_sources_below(struct plan *p, const char *dir, int depth)
@@ -138,7 +155,7 @@ static void add_sources_below(struct plan *p, const char *dir, int depth)
 		free(entries[i]);
 		if (hidden || lstat(path, &st) || !S_ISDIR(st.st_mode))
 			continue;
-		if (!add_source(p, path, &err))
+		if (!may_be_source(path) || !add_source(p, path, &err))
 			add_sources_below(p, path, depth + 1);
 	}
 	if (n >= 0)
@@ -149,12 +166,14 @@ static void add_sources_below(struct plan *p, const char *dir, int depth)
 static int add_path(struct plan *p, const char *path)
 {
 	AUTO_STRV struct strv files = {0};
-	AUTO_FREE char *plain = xstrdup(path);
+	AUTO_FREE char *plain = xstrdup(path), *above = NULL;
 	size_t nrows = p->nrows;
 	struct error err;
 
 	if (path_is_file(path)) {
-		add_file(p, path);
+		AUTO_FREE char *real = realpath(path, NULL);
+
+		add_file(p, path, real ? real : path);
 		return EXIT_PASSED;
 	}
 	if (!path_is_dir(path))
@@ -175,8 +194,14 @@ static int add_path(struct plan *p, const char *path)
 			"there is no module and no .ko file below it",
 			err.text);
 	qsort(files.v, files.n, sizeof *files.v, by_text);
-	for (size_t i = 0; i < files.n; i++)
-		add_file(p, files.v[i]);
+	/* Once for all of them, instead of once for each. */
+	above = realpath(plain, NULL);
+	for (size_t i = 0; i < files.n; i++) {
+		AUTO_FREE char *real =
+			xasprintf("%s%s", above ? above : plain, files.v[i] + strlen(plain));
+
+		add_file(p, files.v[i], real);
+	}
 	return EXIT_PASSED;
 }
 
