@@ -6,6 +6,7 @@
 #include "target/target.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #define SOURCE                                                                                     \
 	"#include <linux/module.h>\n#include <linux/dma-buf.h>\n#include <linux/rcupdate.h>\n"     \
@@ -155,6 +156,30 @@ static void a_compressed_module_is_checked_as_it_is(void **state)
 	lab_expect(&o, 0, "pass");
 	assert_string_equal(lab_field(&o, "module"), "probe");
 	lab_free(&o);
+	assert_int_equal(truncate(ko, 500), 0);
+	o = lab_run("check", "--json", "-t", BOOKWORM, ko, NULL);
+	lab_expect(&o, 1, "load");
+	lab_expect_finding(&o, "damaged-file", "compressed, but cut off or corrupt");
+	lab_free(&o);
+}
+
+static void notes_of_many_that_pass_are_only_counted(void **state)
+{
+	AUTO_FREE char *dir = lab_dir();
+	AUTO_FREE char *command = xasprintf(
+		"cp '%s' '%s/probe.ko' && cp '%s' '%s/probe_b.ko'", finished, dir, finished, dir);
+	struct outcome o;
+
+	(void)state;
+	assert_int_equal(system(command), 0);
+	o = lab_run("check", "-t", BOOKWORM, dir, NULL);
+	assert_int_equal(o.status, 0);
+	assert_null(strstr(o.out.data, "author-missing"));
+	assert_non_null(strstr(o.out.data, "2 notes not shown here"));
+	lab_free(&o);
+	o = lab_run("check", "-v", "-t", BOOKWORM, dir, NULL);
+	assert_non_null(strstr(o.out.data, "author-missing"));
+	lab_free(&o);
 }
 
 /* ---- the kernels' own modules ---- */
@@ -272,6 +297,7 @@ int main(void)
 		cmocka_unit_test(against_several_targets_there_is_a_row_for_each),
 		cmocka_unit_test(a_module_for_another_kernel_is_refused_by_check_and_machine_alike),
 		cmocka_unit_test(a_compressed_module_is_checked_as_it_is),
+		cmocka_unit_test(notes_of_many_that_pass_are_only_counted),
 		cmocka_unit_test(all_own_modules_of_a_kernel_load_there),
 		cmocka_unit_test(what_cannot_be_checked_gets_one_sentence),
 		cmocka_unit_test(a_file_that_is_cut_off_is_damaged),
