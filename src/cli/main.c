@@ -130,7 +130,10 @@ int main(int argc, char **argv)
 		puts("kmodlab " KMODLAB_VERSION);
 		return EXIT_PASSED;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+	/* For shells, not for people. */
+	if (!strcmp(argv[1], "__complete"))
+		status = complete_main(argc - 1, argv + 1);
+	else if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
 		status = help_main(1, argv);
 	else
 		status = run_command(argv[1], argc - 1, argv + 1);
