@@ -12,9 +12,9 @@ run_packages="qemu-system-x86 bubblewrap mmdebstrap"
 # shellcheck disable=SC2034
 freebsd_packages="clang lld llvm bmake original-awk"
 # What the tests need on top: the test library, make (for a kernel tree built with this machine's own
-# tools), the shell that runs a test.sh, sanitizers and fuzzers, the formatter, the man page's compiler, a second opinion on what
+# tools), the shell that runs a test.sh, the shells that complete what is typed, sanitizers and fuzzers, the formatter, the man page's compiler, a second opinion on what
 # the program writes (clangd of what it tells editors).
-test_packages="libcmocka-dev busybox-static make clang clangd clang-format scdoc python3 procps util-linux kmod xz-utils"
+test_packages="libcmocka-dev busybox-static make clang clangd clang-format scdoc python3 procps util-linux kmod xz-utils bash zsh fish dpkg-dev bmake"
 
 say() {
 	printf '\n== %s\n' "$*"

@@ -15,6 +15,7 @@
  */
 #include "build/system.h"
 
+#include "base/packages.h"
 #include "base/path.h"
 #include "build/bsd-record.h"
 #include "build/files.h"
@@ -141,14 +142,13 @@ static const char xargs[] =
 
 static const struct {
 	const char *program;
-	const char *package; /* Debian's */
-	const char *alias;   /* what FreeBSD calls it, or NULL */
+	const char *alias; /* what FreeBSD calls it, or NULL */
 } programs[] = {
-	{"clang", "clang", "cc"},
-	{"ld.lld", "lld", "ld"},
-	{"bmake", "bmake", "make"},
+	{"clang", "cc"},
+	{"ld.lld", "ld"},
+	{"bmake", "make"},
 	/* mawk and gawk do not take all that FreeBSD's scripts say; mawk even hangs. */
-	{"original-awk", "original-awk", "awk"},
+	{"original-awk", "awk"},
 };
 
 #define PROGRAMS_N (sizeof programs / sizeof *programs)
@@ -162,18 +162,20 @@ static bool is_installed(const char *program)
 
 static int check_programs(const struct target *t, struct error *err)
 {
-	AUTO_BUF struct buf names = {0}, packages = {0};
+	AUTO_BUF struct buf names = {0};
+	AUTO_STRV struct strv missing = {0};
+	AUTO_FREE char *how = NULL;
 
 	for (size_t i = 0; i < PROGRAMS_N; i++) {
 		if (is_installed(programs[i].program))
 			continue;
 		buf_addf(&names, "%s%s", names.len ? ", " : "", programs[i].program);
-		buf_addf(&packages, " %s", programs[i].package);
+		strv_add(&missing, programs[i].program);
 	}
 	if (!names.len)
 		return 0;
-	return error_set(err, ENOENT, "building for %s needs %s: apt-get install%s", t->name,
-		names.data, packages.data);
+	how = packages_command(packages_here(), (const char *const *)missing.v);
+	return error_set(err, ENOENT, "building for %s needs %s: %s", t->name, names.data, how);
 }
 
 /* LLVM's own, if they are there; binutils', which clang's package brings, do as well. */

@@ -150,7 +150,7 @@ static void load_products(struct job *j, enum recipe recipe, struct buf *stamp)
 				xasprintf("The build lists %s among its modules, but it cannot be "
 					  "read: %s.",
 					paths.v[i], strerror(-r)),
-				NULL);
+				xstrdup("See that the Makefile makes it, and does not remove it afterwards."));
 	}
 }
 
@@ -264,7 +264,8 @@ int job_run(struct job *j, struct buf *log)
 
 	j->out->cpu_us += cpu;
 	if (r == -ETIMEDOUT)
-		error_set(j->err, ETIMEDOUT, "the build of %s did not end in the time it was given",
+		error_set(j->err, ETIMEDOUT,
+			"the build of %s did not end in the time it was given; --build-timeout gives it more",
 			j->dir);
 	own = r >= 0 ? own_failure(j, &o.log, r) : r;
 	if (o.dropped)

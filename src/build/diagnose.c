@@ -514,7 +514,7 @@ void build_diagnose(const char *log, const char *inside, const char *dir,
 			xasprintf("The build printed %zu more errors and warnings that are not "
 				  "listed.",
 				r.skipped),
-			NULL);
+			xstrdup("Mend the first ones and build again: many follow from one."));
 	findings_free(&r.found);
 	buf_free(&r.before);
 	free(r.not_found);

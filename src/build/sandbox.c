@@ -16,6 +16,7 @@
  */
 #include "build/sandbox.h"
 
+#include "base/packages.h"
 #include "base/path.h"
 
 #include <dirent.h>
@@ -217,10 +218,13 @@ int sandbox_begin(struct sandbox *s, struct error *err)
 	AUTO_FREE char *bwrap = path_program("bwrap");
 
 	*s = (struct sandbox){0};
-	if (!bwrap)
+	if (!bwrap) {
+		AUTO_FREE char *how = packages_for("bwrap");
+
 		return error_set(err, ENOENT,
-			"bubblewrap is not installed, and modules are built in its sandbox only: "
-			"apt-get install bubblewrap");
+			"bubblewrap is not installed, and modules are built in its sandbox only: %s",
+			how);
+	}
 	strv_adds(&s->argv, bwrap, "--unshare-all", "--unshare-user", "--uid", "1000", "--gid",
 		"1000", "--die-with-parent", "--new-session", "--clearenv", NULL);
 	/* With make as the first process, all the others are gone when it ends, and their time is
@@ -271,10 +275,14 @@ int sandbox_failed(const char *line, const struct target *target, struct error *
 {
 	AUTO_BUF struct buf sysctl = {0};
 
-	if (strstr(line, "execvp") && !strcmp(target->root, "/"))
+	if (strstr(line, "execvp") && !strcmp(target->root, "/")) {
+		AUTO_FREE char *how = packages_command(
+			packages_here(), (const char *const[]){"make", "gcc", NULL});
+
 		return error_set(err, ENOENT,
-			"this machine has no make to build for %s with: apt-get install make gcc (%s)",
-			target->name, line);
+			"this machine has no make to build for %s with: %s (%s)", target->name, how,
+			line);
+	}
 	if (strstr(line, "execvp"))
 		return error_set(err, ENOENT,
 			"the tree of the target %s has no make; remove the target and add it again "
@@ -282,11 +290,15 @@ int sandbox_failed(const char *line, const struct target *target, struct error *
 			target->name, line);
 	/* What is not to be seen is no matter of namespaces. */
 	if (strstr(line, "source path"))
-		return error_set(err, EACCES, "the build's sandbox cannot be set up: %s", line);
+		return error_set(err, EACCES,
+			"the build's sandbox cannot be set up, because a directory that it is to show cannot be read by you: %s",
+			line);
 	if (!strstr(line, "namespace") && !strstr(line, "uid map") &&
 		!strstr(line, "RTM_NEWADDR") && !strstr(line, "ermission") &&
 		!strstr(line, "not permitted"))
-		return error_set(err, EIO, "the sandbox for the build did not come up: %s", line);
+		return error_set(err, EIO,
+			"the sandbox for the build did not come up: %s; kmodlab doctor looks for what lacks",
+			line);
 	if (!path_read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 16, &sysctl) &&
 		sysctl.data[0] == '1')
 		return error_set(err, EPERM,

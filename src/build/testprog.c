@@ -7,6 +7,7 @@
  */
 #include "build/testprog.h"
 
+#include "base/packages.h"
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/scratch.h"
@@ -175,7 +176,8 @@ static void diagnose(const char *log, const char *inside, const char *dir, const
 		said.items[i].rule = "test-build";
 	if (!findings_count(&said, SEVERITY_ERROR)) {
 		struct finding *f = finding_add(&said, "test-build", SEVERITY_ERROR, CLASS_BUILD,
-			xstrdup("test.c could not be compiled for the machine"), NULL);
+			xstrdup("test.c could not be compiled for the machine"),
+			xstrdup("What the compiler said of it stands with this; test.c is an ordinary C program, with a main()."));
 
 		f->excerpt = xstrdup(log);
 	}
@@ -301,11 +303,14 @@ static int read_busybox(const char *path, struct buf *bytes, struct error *err)
 
 	/* With an interpreter it would be a dynamic one, for which there is no library in the machine. */
 	if (!shell || path_read(shell, PROGRAM_MAX, bytes) || !bytes->len ||
-		memmem(bytes->data, bytes->len < 4096 ? bytes->len : 4096, "/ld-linux", 9))
+		memmem(bytes->data, bytes->len < 4096 ? bytes->len : 4096, "/ld-linux", 9)) {
+		AUTO_FREE char *how = packages_for(BUSYBOX);
+
 		return error_set(err, ENOENT,
-			"%s is to be run by busybox, and there is no statically linked one here: apt-get "
-			"install busybox-static (or --exercise=none)",
-			path);
+			"%s is to be run by busybox, and there is no statically linked one here: %s (or "
+			"--exercise=none)",
+			path, how);
+	}
 	return 0;
 }
 

@@ -130,7 +130,7 @@ static int add_modules(const struct strv *files, enum target_os os, struct code 
 		if (ko.kind != KO_LINUX && ko.kind != KO_FREEBSD) {
 			ko_free(&ko);
 			return cli_fail(EXIT_USAGE,
-				"--symbols: %s is no module, and no kernel with debug information",
+				"--symbols: %s is neither a module nor a kernel with debug information: a .ko, a vmlinux or a kernel.debug is wanted",
 				files->v[i]);
 		}
 		if ((ko.kind == KO_FREEBSD) == (os == TARGET_FREEBSD))
@@ -226,8 +226,9 @@ static int judge(struct request *q)
 
 	r = strcmp(q->path, "-") ? path_read(q->path, LOG_MAX, &text) : read_input(&text);
 	if (r == -EFBIG)
-		return cli_fail(
-			EXIT_INFRASTRUCTURE, "%s is longer than %zu MiB", q->path, LOG_MAX >> 20);
+		return cli_fail(EXIT_INFRASTRUCTURE,
+			"%s is longer than %zu MiB; give the part around the report", q->path,
+			LOG_MAX >> 20);
 	if (r)
 		return cli_fail(EXIT_INFRASTRUCTURE, "cannot read %s: %s", q->path, strerror(-r));
 	buf_add(&text, "", 0);

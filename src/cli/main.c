@@ -26,6 +26,7 @@ static const struct {
 	{"target", target_main, "add, list, show and remove kernels to test against"},
 	{"judge", judge_main, "say what a saved kernel log tells, and where in a module's source"},
 	{"explain", explain_main, "say what a finding's rule means, and what to do about it"},
+	{"doctor", doctor_main, "say what this machine has and lacks, and how to get it"},
 	{"help", help_main, "show this, or the help of a command"},
 };
 
@@ -82,6 +83,7 @@ static void usage(FILE *out)
 	for (size_t i = 0; i < NCOMMANDS; i++)
 		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].sentence);
 	fputs("\nFirst steps:\n"
+	      "  kmodlab doctor                        see what is missing on this machine\n"
 	      "  kmodlab target add debian:bookworm    fetch a kernel with its headers and compiler\n"
 	      "  kmodlab run examples/hello            try a module on it\n\n"
 	      "Exit status: 0 all passed, 1 something was found, 2 wrong usage, 3 infrastructure "
@@ -128,7 +130,10 @@ int main(int argc, char **argv)
 		puts("kmodlab " KMODLAB_VERSION);
 		return EXIT_PASSED;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+	/* For shells, not for people. */
+	if (!strcmp(argv[1], "__complete"))
+		status = complete_main(argc - 1, argv + 1);
+	else if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
 		status = help_main(1, argv);
 	else
 		status = run_command(argv[1], argc - 1, argv + 1);

@@ -332,5 +332,9 @@ int show_end(struct show *s)
 		json_end(&s->json, interrupt_pending());
 		break;
 	}
+	if (s->counts[VERDICT_INFRASTRUCTURE] && s->kind != SHOW_JSON && !interrupt_pending())
+		cli_fail(0,
+			"an error is never the module's doing; kmodlab doctor looks for what "
+			"this machine lacks");
 	return status_of(s);
 }

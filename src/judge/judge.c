@@ -106,7 +106,7 @@ static void judge_signal(const struct run *r, size_t call, struct findings *out)
 	finding_add(out, "crash", SEVERITY_ERROR, CLASS_CRASH,
 		xasprintf("the process that called %s's %s was killed in the kernel by signal %d",
 			c->ko->name, half(r, c), c->signal),
-		NULL);
+		xstrdup("The kernel's log does not say why; --console shows what else its console has."));
 }
 
 void judge_run(const struct run *r, const struct target *target, struct findings *out)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "machine/qemu.h"
 
+#include "base/packages.h"
 #include "base/path.h"
 #include "guest/protocol.h"
 
@@ -92,9 +93,12 @@ int qemu_start(struct proc *p, const struct qemu_start *s, struct error *err)
 			.nkeep = nkeep,
 			.no_huge_pages = true},
 		err);
-	return r == -ENOENT ? error_set(err, ENOENT,
-				      "%s is not installed: apt-get install qemu-system-x86", QEMU)
-			    : r;
+	if (r == -ENOENT) {
+		AUTO_FREE char *how = packages_for(QEMU);
+
+		return error_set(err, ENOENT, "%s is not installed: %s", QEMU, how);
+	}
+	return r;
 }
 
 /* What -cpu host is. */

@@ -163,7 +163,7 @@ static int make(const struct machine_options *o, struct error *err)
 		return r;
 	if (machine_without_ring(m))
 		r = error_set(err, ENOTSUP,
-			"no snapshot can be taken: QEMU or the kernel lacks the ivshmem device");
+			"no snapshot can be taken: QEMU or the kernel lacks the device for shared memory (ivshmem)");
 	r = r ?: park(m, err);
 	r = r ?: save(m, state, err);
 	r = r ?: forget_address(state, err);

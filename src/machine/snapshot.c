@@ -53,7 +53,7 @@ static int open_in(const char *dir, const char *name, int flags)
 {
 	AUTO_FREE char *path = xasprintf("%s/%s", dir, name);
 
-	return open(path, flags | O_CLOEXEC | O_NOFOLLOW);
+	return open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
 /* ---- what the info file says ---- */

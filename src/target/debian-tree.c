@@ -9,6 +9,7 @@
 #include "target/debian.h"
 
 #include "base/clock.h"
+#include "base/packages.h"
 #include "base/path.h"
 #include "base/proc.h"
 #include "target/provider.h"
@@ -290,12 +291,13 @@ static int check_programs(struct error *err)
 	AUTO_FREE char *mmdebstrap = path_program("mmdebstrap");
 	AUTO_FREE char *bwrap = path_program("bwrap");
 
+	AUTO_FREE char *how = NULL;
+
 	if (mmdebstrap && bwrap)
 		return 0;
-	return error_set(err, ENOENT,
-		"debian targets are made by %s, which is not installed; `sudo apt-get install "
-		"mmdebstrap bubblewrap`",
-		mmdebstrap ? "bwrap (bubblewrap)" : "mmdebstrap");
+	how = packages_for(mmdebstrap ? "bwrap" : "mmdebstrap");
+	return error_set(err, ENOENT, "debian targets are made by %s, which is not installed: %s",
+		mmdebstrap ? "bwrap (bubblewrap)" : "mmdebstrap", how);
 }
 
 static void sandbox_args(const char *staging, struct strv *args)

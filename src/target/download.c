@@ -8,6 +8,7 @@
 #include "target/download.h"
 
 #include "base/interrupt.h"
+#include "base/packages.h"
 #include "base/path.h"
 
 #include <curl/curl.h>
@@ -68,10 +69,12 @@ static int load_curl(struct error *err)
 	if (curl.ready)
 		return 0;
 	library = dlopen(CURL_LIBRARY, RTLD_NOW);
-	if (!library)
-		return error_set(err, ENOENT,
-			"downloading needs %s, which is not installed: apt-get install libcurl4",
-			CURL_LIBRARY);
+	if (!library) {
+		AUTO_FREE char *how = packages_for("libcurl");
+
+		return error_set(err, ENOENT, "downloading needs %s, which is not installed: %s",
+			CURL_LIBRARY, how);
+	}
 	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
 		void *symbol = dlsym(library, wanted[i].name);
 

@@ -461,8 +461,11 @@ static int remove_alone(const char *name, const char *file, struct error *err)
 	int r;
 
 	if (unlink(file))
-		return errno == ENOENT ? error_set(err, ENOENT, "%s is not among the targets", name)
-				       : error_sys(err, errno, "cannot remove %s", file);
+		return errno == ENOENT
+			? error_set(err, ENOENT,
+				  "%s is not among the targets; kmodlab target list shows them",
+				  name)
+			: error_sys(err, errno, "cannot remove %s", file);
 	r = remove_tree(name);
 	if (r)
 		return error_sys(err, -r,
@@ -476,10 +479,13 @@ int target_remove(const char *name, struct error *err)
 	int turn, r;
 
 	if (access(file, F_OK))
-		return error_set(err, ENOENT, "%s is not among the targets", name);
+		return error_set(err, ENOENT,
+			"%s is not among the targets; kmodlab target list shows them", name);
 	turn = registry_take_turn(name, 1000, err);
 	if (turn == -ETIMEDOUT)
-		return error_set(err, EBUSY, "another kmodlab is adding or removing %s", name);
+		return error_set(err, EBUSY,
+			"another kmodlab is adding or removing %s; try again when it is done",
+			name);
 	if (turn < 0)
 		return turn;
 	r = remove_alone(name, file, err);
