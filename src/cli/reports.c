@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 
 #include <time.h>
+#include <unistd.h>
 
 static void free_all(struct plan_files *f)
 {
@@ -14,6 +15,7 @@ static void free_all(struct plan_files *f)
 	free(f->paths);
 	free(f->columns);
 	free(f->trials);
+	free(f->cwd);
 	free(f);
 }
 
@@ -54,6 +56,7 @@ int reports_open(struct plan_files **out, const struct wanted *w, const struct p
 		return EXIT_PASSED;
 	f = xcalloc(1, sizeof *f);
 	f->began_us = clock_us();
+	f->cwd = getcwd(NULL, 0);
 	lay_out(f, p);
 	if (files_open(&f->files, &w->files,
 		    &(struct sheet){.command = command,
@@ -65,6 +68,7 @@ int reports_open(struct plan_files **out, const struct wanted *w, const struct p
 			    .trials = f->trials,
 			    .n = p->n,
 			    .check = check,
+			    .cwd = f->cwd,
 			    .began = time(NULL)},
 		    &err)) {
 		free_all(f);

@@ -18,6 +18,7 @@ struct plan_files {
 	const char **rows, **paths;
 	struct sheet_column *columns;
 	struct sheet_trial *trials;
+	char *cwd;
 	int64_t began_us;
 };
 

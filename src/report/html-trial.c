@@ -83,7 +83,7 @@ static void finding(struct buf *out, const struct sheet *s, size_t i, const stru
 	buf_adds(out, "</p>\n");
 	if (f->file) {
 		buf_adds(out, "<p class=\"place\"><code>");
-		markup_add(out, f->file);
+		markup_add(out, sheet_file(s, f->file));
 		if (f->line)
 			buf_addf(out, ":%u", f->line);
 		if (f->column)
@@ -321,7 +321,7 @@ void html_trial(struct buf *out, const struct sheet *s, size_t i, const struct t
 
 	heading(out, s, i, t);
 	buf_adds(out, "<p class=\"place\"><code>");
-	markup_add(out, t->source);
+	markup_add(out, sheet_file(s, t->source));
 	buf_adds(out, "</code></p>\n");
 	if (t->verdict == VERDICT_INFRASTRUCTURE)
 		remark(out, "Not the module's doing: ", t->error.text);

@@ -75,7 +75,7 @@ static void junit_trial(struct buf *out, const struct sheet *s, size_t i, const 
 	buf_addf(out, "\" time=\"%.3f\"", (double)t->took_us / 1e6);
 	if (lead && lead->file) {
 		buf_adds(out, " file=\"");
-		markup_value(out, lead->file);
+		markup_value(out, sheet_file(s, lead->file));
 		buf_adds(out, "\"");
 		if (lead->line)
 			buf_addf(out, " line=\"%u\"", lead->line);

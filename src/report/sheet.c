@@ -3,6 +3,8 @@
 
 #include "trial/expect.h"
 
+#include <string.h>
+
 enum outcome sheet_outcome(const struct trial *t, bool check)
 {
 	switch (t->verdict) {
@@ -47,4 +49,11 @@ char *sheet_unexpected(const struct trial *t, bool check)
 		return NULL;
 	wanted = expect_text(t->expected, t->source);
 	return xasprintf("not as expected: %s, and not %s", t->unexpected, wanted);
+}
+
+const char *sheet_file(const struct sheet *s, const char *file)
+{
+	size_t len = s->cwd ? strlen(s->cwd) : 0;
+
+	return len && !strncmp(file, s->cwd, len) && file[len] == '/' ? file + len + 1 : file;
 }

@@ -47,6 +47,8 @@ struct sheet {
 	bool check; /* a trial passes when it found what it was expected to */
 	bool interrupted;
 	int64_t took_us;
+	const char
+		*cwd;  /* where kmodlab was started: files below it are named from there; or NULL */
 	int64_t began; /* seconds since the epoch */
 };
 
@@ -58,6 +60,9 @@ void sheet_set(struct sheet *s, size_t i, const struct trial *t);
 void sheet_count(const struct sheet *s, size_t counts[OUTCOMES]);
 /* With `check`: why the trial is not as expected, as a sentence; else NULL. Caller frees. */
 char *sheet_unexpected(const struct trial *t, bool check);
+
+/* `file` as the user would name it. */
+const char *sheet_file(const struct sheet *s, const char *file);
 
 /* What was written of each trial when it was over. */
 struct parts;
