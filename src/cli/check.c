@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "cli/plan.h"
+#include "cli/reports.h"
 #include "cli/show.h"
 #include "trial/many.h"
 
@@ -27,6 +28,9 @@ static const char help[] =
 	"      --max-stack BYTES  what a module's functions may take together, calling one another\n"
 	"                         (default: half of the target's stack, which is 16384)\n"
 	"      --json             report for programs, on standard output\n"
+	"      --ktap             report as the kernel's own tests write it, on standard output\n"
+	"      --junit FILE       also write a report as JUnit's XML, for CI\n"
+	"      --html FILE        also write a report as a page for a browser\n"
 	"      --strict           a warning fails the check too\n"
 	"      --silence RULE     findings of this rule do not count; RULE,RULE for several, may be\n"
 	"                         repeated (see kmodlab explain)\n"
@@ -40,6 +44,9 @@ enum {
 	OPT_MAX_FRAME,
 	OPT_MAX_STACK,
 	OPT_JSON,
+	OPT_KTAP,
+	OPT_JUNIT,
+	OPT_HTML,
 	OPT_STRICT,
 	OPT_SILENCE,
 	OPT_REQUIRE,
@@ -55,6 +62,9 @@ static const struct option options[] = {
 	{"max-frame", required_argument, NULL, OPT_MAX_FRAME},
 	{"max-stack", required_argument, NULL, OPT_MAX_STACK},
 	{"json", no_argument, NULL, OPT_JSON},
+	{"ktap", no_argument, NULL, OPT_KTAP},
+	{"junit", required_argument, NULL, OPT_JUNIT},
+	{"html", required_argument, NULL, OPT_HTML},
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"silence", required_argument, NULL, OPT_SILENCE},
 	{"require", no_argument, NULL, OPT_REQUIRE},
@@ -67,7 +77,8 @@ struct request {
 	struct trial_options trial;
 	struct strv targets, silence;
 	unsigned jobs;
-	bool json, require, verbose, stack;
+	struct wanted reports;
+	bool require, verbose, stack;
 	char **paths;
 	size_t npaths;
 };
@@ -103,7 +114,16 @@ static int take_options(int argc, char **argv, struct request *q)
 			q->trial.limits.chain = (uint64_t)n;
 			break;
 		case OPT_JSON:
-			q->json = true;
+			q->reports.json = true;
+			break;
+		case OPT_KTAP:
+			q->reports.ktap = true;
+			break;
+		case OPT_JUNIT:
+			q->reports.files.junit = optarg;
+			break;
+		case OPT_HTML:
+			q->reports.files.html = optarg;
 			break;
 		case OPT_STRICT:
 			q->trial.strict = true;
@@ -154,14 +174,19 @@ static int check_all(const struct request *q, const struct plan *p)
 	AUTO_FREE char *no_freebsd = why_skipped(TARGET_FREEBSD);
 	struct many_options o = {.trial = q->trial, .jobs = q->jobs, .items = items, .n = p->n};
 	/* One module on several targets is a row for each; many modules are a table. */
-	enum show_kind kind = q->json		  ? SHOW_JSON
+	enum show_kind kind = q->reports.json	  ? SHOW_JSON
+		: q->reports.ktap		  ? SHOW_KTAP
 		: q->verbose || !plan_is_table(p) ? SHOW_STORIES
 		: p->nrows == 1			  ? SHOW_ROWS
 						  : SHOW_TABLE;
-	struct show *show = show_new(kind, p, false, false);
+	struct plan_files *files;
+	struct show *show;
 	struct error err;
-	int status, r;
+	int status = reports_open(&files, &q->reports, p, "check", false), r;
 
+	if (status)
+		return status;
+	show = show_new(kind, p, false, false);
 	for (size_t i = 0; i < p->n; i++) {
 		const struct planned *planned = &p->items[i];
 		const struct plan_column *c = &p->columns[planned->column];
@@ -174,13 +199,15 @@ static int check_all(const struct request *q, const struct plan *p)
 	o.trial.given = p->given;
 	if (q->silence.n)
 		o.trial.silence = &q->silence;
-	o.trial.frames = q->stack || q->json;
+	o.trial.frames = q->stack || q->reports.json || q->reports.files.html;
 	show_count_notes(show);
 	show_stack(show, q->stack);
+	show_files(show, reports_files(files));
 	show_attach(show, &o);
 	r = many_run(&o, &err);
 	status = show_end(show);
 	show_free(show);
+	status = reports_close(files, status);
 	return r ? cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text) : status;
 }
 

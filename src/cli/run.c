@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "cli/plan.h"
+#include "cli/reports.h"
 #include "cli/show.h"
 #include "trial/many.h"
 
@@ -25,6 +26,9 @@ static const char help[] =
 	"  -j, --jobs N           trials at a time (default: as many as there are processors)\n"
 	"  -v, --verbose          tell each trial's story, also when there are many\n"
 	"      --json             report for programs, on standard output\n"
+	"      --ktap             report as the kernel's own tests write it, on standard output\n"
+	"      --junit FILE       also write a report as JUnit's XML, for CI\n"
+	"      --html FILE        also write a report as a page for a browser\n"
 	"      --strict           a warning fails the trial too\n"
 	"      --expect           check that what is found is what each module's file expect says\n"
 	"      --silence RULE     findings of this rule do not count; RULE,RULE for several, may be\n"
@@ -50,6 +54,9 @@ static const char help[] =
 
 enum {
 	OPT_JSON = 256,
+	OPT_KTAP,
+	OPT_JUNIT,
+	OPT_HTML,
 	OPT_STRICT,
 	OPT_EXPECT,
 	OPT_SILENCE,
@@ -75,6 +82,9 @@ static const struct option options[] = {
 	{"jobs", required_argument, NULL, 'j'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"json", no_argument, NULL, OPT_JSON},
+	{"ktap", no_argument, NULL, OPT_KTAP},
+	{"junit", required_argument, NULL, OPT_JUNIT},
+	{"html", required_argument, NULL, OPT_HTML},
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"expect", no_argument, NULL, OPT_EXPECT},
 	{"silence", required_argument, NULL, OPT_SILENCE},
@@ -100,7 +110,8 @@ struct request {
 	struct trial_options trial;
 	struct strv targets, silence, typed;
 	unsigned jobs;
-	bool json, console, require, verbose, expect;
+	struct wanted reports;
+	bool console, require, verbose, expect;
 	char **paths;
 	size_t npaths;
 };
@@ -161,7 +172,16 @@ static int take_options(int argc, char **argv, struct request *q)
 			q->verbose = true;
 			break;
 		case OPT_JSON:
-			q->json = true;
+			q->reports.json = true;
+			break;
+		case OPT_KTAP:
+			q->reports.ktap = true;
+			break;
+		case OPT_JUNIT:
+			q->reports.files.junit = optarg;
+			break;
+		case OPT_HTML:
+			q->reports.files.html = optarg;
 			break;
 		case OPT_STRICT:
 			o->strict = true;
@@ -256,14 +276,19 @@ static int run_all(const struct request *q, const struct plan *p)
 	AUTO_FREE char *no_freebsd = why_skipped(TARGET_FREEBSD);
 	struct many_options o = {.trial = q->trial, .jobs = q->jobs, .items = items, .n = p->n};
 	bool list = q->expect || (p->expects && plan_is_table(p));
-	enum show_kind kind = q->json		  ? SHOW_JSON
+	enum show_kind kind = q->reports.json	  ? SHOW_JSON
+		: q->reports.ktap		  ? SHOW_KTAP
 		: list && !q->verbose		  ? SHOW_ROWS
 		: plan_is_table(p) && !q->verbose ? SHOW_TABLE
 						  : SHOW_STORIES;
-	struct show *show = show_new(kind, p, q->console, q->expect);
+	struct plan_files *files;
+	struct show *show;
 	struct error err;
-	int status, r;
+	int status = reports_open(&files, &q->reports, p, "run", q->expect), r;
 
+	if (status)
+		return status;
+	show = show_new(kind, p, q->console, q->expect);
 	for (size_t i = 0; i < p->n; i++) {
 		const struct planned *planned = &p->items[i];
 		const struct plan_column *c = &p->columns[planned->column];
@@ -277,13 +302,16 @@ static int run_all(const struct request *q, const struct plan *p)
 							  : no_linux};
 	}
 	o.trial.given = p->given;
+	o.trial.frames = q->reports.files.html;
 	o.trial.typed = &q->typed;
 	if (q->silence.n)
 		o.trial.silence = &q->silence;
+	show_files(show, reports_files(files));
 	show_attach(show, &o);
 	r = many_run(&o, &err);
 	status = show_end(show);
 	show_free(show);
+	status = reports_close(files, status);
 	return r ? cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text) : status;
 }
 

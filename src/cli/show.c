@@ -7,6 +7,7 @@
 #include "report/columns.h"
 #include "report/gather.h"
 #include "report/json.h"
+#include "report/ktap.h"
 #include "report/rows.h"
 #include "report/table.h"
 #include "report/terminal.h"
@@ -37,8 +38,10 @@ struct show {
 	/* What is expected: */
 	bool check;
 	size_t met, unmet;
-	/* JSON: */
+	/* JSON, KTAP: */
 	struct json json;
+	struct ktap ktap;
+	struct files *files; /* that every trial goes to, too; or NULL */
 };
 
 static void count(struct show *s, const struct trial *t)
@@ -126,10 +129,14 @@ static void stage_in_table(void *arg, size_t i, enum stage stage)
 }
 
 /* On the worker's thread. */
-static void strip(void *arg, size_t i, struct trial *t)
+static void over(void *arg, size_t i, struct trial *t)
 {
-	(void)arg, (void)i;
-	trial_strip(t);
+	struct show *s = arg;
+
+	if (s->files)
+		files_add(s->files, i, t);
+	if (s->kind == SHOW_TABLE || s->kind == SHOW_ROWS)
+		trial_strip(t);
 }
 
 static void set_in_table(void *arg, size_t i, const struct trial *t)
@@ -198,7 +205,7 @@ static void tick_list(void *arg)
 	rows_progress(&s->list, done, s->plan->n);
 }
 
-/* ---- JSON ---- */
+/* ---- JSON, KTAP ---- */
 
 static void write_json(void *arg, size_t i, struct trial *t)
 {
@@ -207,6 +214,16 @@ static void write_json(void *arg, size_t i, struct trial *t)
 	(void)i;
 	count(s, t);
 	json_trial(&s->json, t);
+}
+
+static void write_ktap(void *arg, size_t i, struct trial *t)
+{
+	struct show *s = arg;
+	const struct planned *item = &s->plan->items[i];
+
+	count(s, t);
+	ktap_trial(&s->ktap, s->plan->rows[item->row].label,
+		column_name(&s->plan->columns[item->column]), t);
 }
 
 /* ---- all ---- */
@@ -231,6 +248,8 @@ struct show *show_new(enum show_kind kind, const struct plan *plan, bool console
 		open_list(s);
 	if (kind == SHOW_JSON)
 		json_begin(&s->json, stdout);
+	if (kind == SHOW_KTAP)
+		ktap_begin(&s->ktap, stdout, plan->n, check);
 	return s;
 }
 
@@ -243,6 +262,11 @@ void show_count_notes(struct show *s)
 void show_stack(struct show *s, bool each)
 {
 	s->term.stack = each;
+}
+
+void show_files(struct show *s, struct files *files)
+{
+	s->files = files;
 }
 
 void show_free(struct show *s)
@@ -259,6 +283,7 @@ void show_free(struct show *s)
 void show_attach(struct show *s, struct many_options *o)
 {
 	o->arg = s;
+	o->over = over;
 	switch (s->kind) {
 	case SHOW_STORIES:
 		o->watch = watch_story;
@@ -266,18 +291,19 @@ void show_attach(struct show *s, struct many_options *o)
 		break;
 	case SHOW_TABLE:
 		o->stage = stage_in_table;
-		o->over = strip;
 		o->ended = set_in_table;
 		o->done = gather;
 		o->tick = tick_table;
 		break;
 	case SHOW_ROWS:
-		o->over = strip;
 		o->done = add_to_list;
 		o->tick = tick_list;
 		break;
 	case SHOW_JSON:
 		o->done = write_json;
+		break;
+	case SHOW_KTAP:
+		o->done = write_ktap;
 		break;
 	}
 }
@@ -330,6 +356,9 @@ int show_end(struct show *s)
 		break;
 	case SHOW_JSON:
 		json_end(&s->json, interrupt_pending());
+		break;
+	case SHOW_KTAP:
+		ktap_end(&s->ktap, interrupt_pending());
 		break;
 	}
 	if (s->counts[VERDICT_INFRASTRUCTURE] && s->kind != SHOW_JSON && !interrupt_pending())

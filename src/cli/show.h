@@ -3,14 +3,15 @@
 #define KMODLAB_CLI_SHOW_H
 /*
  * The trials of a plan, shown as they come: each trial's story, a table or a list with what was found below it,
- * or JSON.
+ * JSON or KTAP.
  */
 #include "cli/plan.h"
+#include "report/files.h"
 #include "trial/many.h"
 
 #include <stdbool.h>
 
-enum show_kind { SHOW_STORIES, SHOW_TABLE, SHOW_ROWS, SHOW_JSON };
+enum show_kind { SHOW_STORIES, SHOW_TABLE, SHOW_ROWS, SHOW_JSON, SHOW_KTAP };
 
 struct show;
 
@@ -23,6 +24,9 @@ void show_free(struct show *s);
 void show_count_notes(struct show *s);
 /* Also shows, in a story, how much stack each function takes. */
 void show_stack(struct show *s, bool each);
+/* Also gives every trial to these files when it is over; they stay the caller's, who is to write them after
+ * many_run. NULL: none. */
+void show_files(struct show *s, struct files *files);
 /* Sets the functions in `o` that many_run calls, and their argument. */
 void show_attach(struct show *s, struct many_options *o);
 /* Ends the report. The exit status that the trials come to. */
