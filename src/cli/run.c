@@ -30,6 +30,8 @@ static const char help[] =
 	"      --silence RULE     findings of this rule do not count; RULE,RULE for several, may be\n"
 	"                         repeated (see kmodlab explain)\n"
 	"      --require          a system without a target is an error (otherwise it is skipped)\n"
+	"      --shard I/N        of all trials only every N-th, from the I-th on: N machines with the\n"
+	"                         same command and another I each do all of them once\n"
 	"      --console          show what the machine's console said\n"
 	"      --timeout S        seconds that a load or an unload may take (default 30)\n"
 	"      --build-timeout S  seconds that the build may take (default 600)\n"
@@ -54,6 +56,7 @@ enum {
 	OPT_EXPECT,
 	OPT_SILENCE,
 	OPT_REQUIRE,
+	OPT_SHARD,
 	OPT_CONSOLE,
 	OPT_TIMEOUT,
 	OPT_BUILD_TIMEOUT,
@@ -79,6 +82,7 @@ static const struct option options[] = {
 	{"expect", no_argument, NULL, OPT_EXPECT},
 	{"silence", required_argument, NULL, OPT_SILENCE},
 	{"require", no_argument, NULL, OPT_REQUIRE},
+	{"shard", required_argument, NULL, OPT_SHARD},
 	{"console", no_argument, NULL, OPT_CONSOLE},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"build-timeout", required_argument, NULL, OPT_BUILD_TIMEOUT},
@@ -101,6 +105,7 @@ struct request {
 	struct strv targets, silence, typed;
 	unsigned jobs;
 	bool json, console, require, verbose, expect;
+	const char *shard; /* as typed, or NULL */
 	char **paths;
 	size_t npaths;
 };
@@ -175,6 +180,9 @@ static int take_options(int argc, char **argv, struct request *q)
 			break;
 		case OPT_REQUIRE:
 			q->require = true;
+			break;
+		case OPT_SHARD:
+			q->shard = optarg;
 			break;
 		case OPT_CONSOLE:
 			q->console = true;
@@ -321,6 +329,7 @@ int run_main(int argc, char **argv)
 				.targets = &q.targets,
 				.params = q.trial.params,
 				.require = q.require,
+				.shard = q.shard,
 				.command = "run",
 				.expect = q.expect},
 			&all);

@@ -307,6 +307,13 @@ static void end_list(struct show *s, size_t n)
 		terminal_summary(&s->term, s->counts, clock_us() - s->began_us);
 }
 
+/* Of a plan that is a part of another. */
+static void tell_shard(const struct plan *p)
+{
+	if (p->shards)
+		printf("shard %u/%u: %zu of %zu trials\n", p->shard, p->shards, p->n, p->whole);
+}
+
 int show_end(struct show *s)
 {
 	size_t n = 0;
@@ -329,8 +336,12 @@ int show_end(struct show *s)
 		end_list(s, n);
 		break;
 	case SHOW_JSON:
+		s->json.shard = s->plan->shard;
+		s->json.shards = s->plan->shards;
 		json_end(&s->json, interrupt_pending());
 		break;
 	}
+	if (s->kind != SHOW_JSON)
+		tell_shard(s->plan);
 	return status_of(s);
 }
