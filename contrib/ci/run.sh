@@ -58,7 +58,7 @@ need_program() {
 has_module() {
 	words=$1
 	shift
-	find "$@" -name .git -prune -o \( -name Makefile -o -name Kbuild -o -name BSDmakefile \) \
+	find "$@" -name '.?*' ! -name .. -prune -o \( -name Makefile -o -name Kbuild -o -name BSDmakefile \) \
 		-exec grep -q "$words" {} \; -print | grep -q .
 }
 
@@ -133,7 +133,8 @@ step_run() {
 	done
 	# shellcheck disable=SC2086
 	set -- "$@" ${KMODLAB_OPTIONS:---strict} ${KMODLAB_SHARD:+--shard "$KMODLAB_SHARD"}
-	mkdir -p "$report"
+	# Elsewhere first: the reports' directory may be inside a module's.
+	new=$(mktemp -d)
 	name=kmodlab-$(echo "${KMODLAB_SHARD:-1/1}" | tr / -)
 	worst=0
 	say "kmodlab check $*"
@@ -141,11 +142,14 @@ step_run() {
 	say "kmodlab run $*"
 	status=0
 	if "$kmodlab" run --help | grep -q -e '--junit'; then
-		"$kmodlab" run "$@" --junit "$report/$name.xml" || status=$?
+		"$kmodlab" run "$@" --junit "$new/$name.xml" || status=$?
 	else
-		"$kmodlab" run "$@" --json >"$report/$name.json" || status=$?
-		cat "$report/$name.json"
+		"$kmodlab" run "$@" --json >"$new/$name.json" || status=$?
+		cat "$new/$name.json"
 	fi
+	mkdir -p "$report"
+	cp "$new"/* "$report" || true
+	rm -rf "$new"
 	[ "$status" -le "$worst" ] || worst=$status
 	return "$worst"
 }

@@ -29,7 +29,8 @@ static void add_command(const char *line, const char *key, struct buf *out)
 	buf_adds(out, "\n");
 }
 
-/* GitHub: what stands behind "run:" of each step. GitLab: the items of before_script and script. */
+/* GitHub: what stands behind "run:" of each step. GitLab: the items of before_script, script and after_script, which
+ * stand in this order. */
 static void take_commands(char *text, bool gitlab, struct buf *out)
 {
 	bool script = false;
@@ -44,7 +45,8 @@ static void take_commands(char *text, bool gitlab, struct buf *out)
 			continue;
 		}
 		if (indent(line) <= 2 && *words)
-			script = !strcmp(words, "script:") || !strcmp(words, "before_script:");
+			script =
+				strlen(words) >= 7 && !strcmp(words + strlen(words) - 7, "script:");
 		else if (script && !strncmp(words, "- ", 2))
 			add_command(words, "- ", out);
 	}
@@ -160,13 +162,17 @@ static void the_gitlab_template_runs(void **state)
 {
 	AUTO_FREE char *dir = repository(), *lines = commands("gitlab.yml");
 	AUTO_FREE char *start = environment(BOOKWORM);
-	AUTO_FREE char *script =
-		xasprintf("%sexport CI_NODE_INDEX= CI_NODE_TOTAL=1\n%s", start, lines);
+	AUTO_FREE char *script = xasprintf(
+		"%sexport CI_NODE_INDEX= CI_NODE_TOTAL=1 CI_PROJECT_DIR=$PWD\n"
+		"mkdir .kmodlab; echo kept >.kmodlab/cached\n%s\ncat .kmodlab/cached; ls -d ../mod*",
+		start, lines);
 	AUTO_BUF struct buf said = {0};
 
 	(void)state;
 	assert_non_null(strstr(lines, "ci/run.sh install\nci/run.sh targets\nci/run.sh run\n"));
 	expect_passed(dir, &said, run_script(dir, script, &said));
+	/* The cache is back where GitLab looks for it, and nothing is left beside the repository. */
+	expect_said(&said, "\nkept\n../mod\n");
 }
 
 static void a_module_that_fails_fails_the_job(void **state)
