@@ -35,6 +35,8 @@ static const char help[] =
 	"      --silence RULE     findings of this rule do not count; RULE,RULE for several, may be\n"
 	"                         repeated (see kmodlab explain)\n"
 	"      --require          a system without a target is an error (otherwise it is skipped)\n"
+	"      --shard I/N        of all trials only every N-th, from the I-th on: N machines with the\n"
+	"                         same command and another I each do all of them once\n"
 	"      --build-timeout S  seconds that a build may take (default 600)\n"
 	"      --help             this\n\n"
 	"Exit status: 0 all passed, 1 something was found, 2 wrong usage, 3 infrastructure error.\n";
@@ -50,6 +52,7 @@ enum {
 	OPT_STRICT,
 	OPT_SILENCE,
 	OPT_REQUIRE,
+	OPT_SHARD,
 	OPT_BUILD_TIMEOUT,
 	OPT_HELP
 };
@@ -68,6 +71,7 @@ static const struct option options[] = {
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"silence", required_argument, NULL, OPT_SILENCE},
 	{"require", no_argument, NULL, OPT_REQUIRE},
+	{"shard", required_argument, NULL, OPT_SHARD},
 	{"build-timeout", required_argument, NULL, OPT_BUILD_TIMEOUT},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
@@ -79,6 +83,7 @@ struct request {
 	unsigned jobs;
 	struct wanted reports;
 	bool require, verbose, stack;
+	const char *shard; /* as typed, or NULL */
 	char **paths;
 	size_t npaths;
 };
@@ -134,6 +139,9 @@ static int take_options(int argc, char **argv, struct request *q)
 			break;
 		case OPT_REQUIRE:
 			q->require = true;
+			break;
+		case OPT_SHARD:
+			q->shard = optarg;
 			break;
 		case OPT_BUILD_TIMEOUT:
 			ok = cli_number(optarg, 1, 86400, &n);
@@ -232,7 +240,8 @@ int check_main(int argc, char **argv)
 				.npaths = q.npaths,
 				.targets = &q.targets,
 				.command = "check",
-				.require = q.require},
+				.require = q.require,
+				.shard = q.shard},
 			&all);
 	if (status == EXIT_PASSED)
 		status = check_all(&q, &plan);

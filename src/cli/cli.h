@@ -14,6 +14,7 @@ enum {
 
 int run_main(int argc, char **argv);
 int check_main(int argc, char **argv);
+int new_main(int argc, char **argv);
 int compdb_main(int argc, char **argv);
 int target_main(int argc, char **argv);
 int judge_main(int argc, char **argv);

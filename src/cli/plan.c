@@ -28,16 +28,20 @@ bool plan_is_table(const struct plan *p)
 	return p->nrows > 1 || of[TARGET_LINUX] > 1 || of[TARGET_FREEBSD] > 1;
 }
 
+static void row_free(struct plan_row *row)
+{
+	free(row->path);
+	free(row->name);
+	free(row->label);
+	if (row->expect)
+		expect_free(row->expect);
+	free(row->expect);
+}
+
 void plan_free(struct plan *p)
 {
-	for (size_t i = 0; i < p->nrows; i++) {
-		free(p->rows[i].path);
-		free(p->rows[i].name);
-		free(p->rows[i].label);
-		if (p->rows[i].expect)
-			expect_free(p->rows[i].expect);
-		free(p->rows[i].expect);
-	}
+	for (size_t i = 0; i < p->nrows; i++)
+		row_free(&p->rows[i]);
 	for (size_t i = 0; i < p->n; i++)
 		free(p->items[i].why);
 	free(p->rows);
@@ -434,6 +438,82 @@ static int plan_targets(struct plan *p, const struct plan_request *q, const stru
 	return status;
 }
 
+/* ---- a share of it ---- */
+
+/* Digits, up to `end`, that make a number from 1 to `most`; 0 for anything else: strtol would take what is no number to
+ * a person, with blanks and signs. */
+static unsigned take_number(const char *text, const char *end, unsigned most)
+{
+	unsigned n = 0;
+
+	for (; text < end; text++) {
+		if (*text < '0' || *text > '9')
+			return 0;
+		n = 10 * n + (unsigned)(*text - '0');
+		if (n > most)
+			return 0;
+	}
+	return n;
+}
+
+bool plan_take_shard(const char *text, unsigned *shard, unsigned *shards)
+{
+	const char *slash = strchr(text, '/');
+
+	if (!slash)
+		return false;
+	*shards = take_number(slash + 1, text + strlen(text), PLAN_SHARDS_MAX);
+	*shard = take_number(text, slash, *shards);
+	return *shard != 0;
+}
+
+/* Rows without a trial go, and the others close up. */
+static void drop_rows(struct plan *p)
+{
+	AUTO_FREE size_t *at = xcalloc(p->nrows, sizeof *at);
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		at[p->items[i].row] = 1;
+	for (size_t row = 0; row < p->nrows; row++) {
+		if (!at[row]) {
+			row_free(&p->rows[row]);
+			continue;
+		}
+		at[row] = n;
+		p->rows[n++] = p->rows[row];
+	}
+	for (size_t i = 0; i < p->n; i++)
+		p->items[i].row = at[p->items[i].row];
+	p->nrows = n;
+}
+
+void plan_take_share(struct plan *p, unsigned shard, unsigned shards)
+{
+	size_t n = 0;
+
+	p->shard = shard;
+	p->shards = shards;
+	p->whole = p->n;
+	for (size_t i = 0; i < p->n; i++)
+		if (i % shards == shard - 1)
+			p->items[n++] = p->items[i];
+		else
+			free(p->items[i].why);
+	p->n = n;
+	drop_rows(p);
+}
+
+static int refuse_shard(const struct plan_request *q, unsigned *shard, unsigned *shards)
+{
+	if (!q->shard || plan_take_shard(q->shard, shard, shards))
+		return EXIT_PASSED;
+	return cli_fail(EXIT_USAGE,
+		"'%s' is no shard: --shard takes I/N, with I from 1 to N (at most %d): 2/3 is the second of "
+		"three",
+		q->shard, PLAN_SHARDS_MAX);
+}
+
 /* ---- the whole ---- */
 
 static int refuse_params(char *const *words)
@@ -474,8 +554,11 @@ static int refuse_missing(const struct plan *p, bool require)
 int plan_make(struct plan *p, const struct plan_request *q, const struct targets *all)
 {
 	int status = refuse_params(q->params);
+	unsigned shard = 0, shards = 0;
 
 	*p = (struct plan){.given = shelf_new()};
+	if (status == EXIT_PASSED)
+		status = refuse_shard(q, &shard, &shards);
 	if (status == EXIT_PASSED && !q->npaths)
 		status = cli_fail(EXIT_USAGE,
 			"%s what? Give a module's directory or a .ko file; see kmodlab %s --help",
@@ -496,5 +579,9 @@ int plan_make(struct plan *p, const struct plan_request *q, const struct targets
 		status = plan_targets(p, q, all);
 	else
 		plan_defaults(p, all);
-	return status == EXIT_PASSED ? refuse_missing(p, q->require) : status;
+	if (status == EXIT_PASSED)
+		status = refuse_missing(p, q->require);
+	if (status == EXIT_PASSED && q->shard)
+		plan_take_share(p, shard, shards);
+	return status;
 }

@@ -20,6 +20,7 @@ struct plan_request {
 	char *const *params;	    /* NULL-terminated, or NULL */
 	bool require;		    /* a system without a target is an error */
 	const char *command;	    /* "run", for what is said when something is missing */
+	const char *shard;	    /* "I/N", as typed; NULL: all trials */
 	bool expect; /* a module that does not say what is to be found of it is an error */
 };
 
@@ -55,6 +56,9 @@ struct plan {
 	size_t ncolumns;
 	struct shelf *given; /* the finished modules among the rows */
 	bool expects;	     /* some row says what is to be found of it */
+	/* What was asked for is shared out: this is the share-th (from 1) of so many. 0: all of it. */
+	unsigned shard, shards;
+	size_t whole; /* trials of all shards */
 };
 
 /* Makes it, and refuses what can be seen to be wrong before anything is begun. EXIT_PASSED, or another
@@ -62,6 +66,15 @@ struct plan {
  * `all`. */
 int plan_make(struct plan *p, const struct plan_request *q, const struct targets *all);
 void plan_free(struct plan *p);
+
+/* "I/N", with I from 1 to N, and N of at most PLAN_SHARDS_MAX; false for anything else. */
+#define PLAN_SHARDS_MAX 10000
+bool plan_take_shard(const char *text, unsigned *shard, unsigned *shards);
+
+/* Keeps every `shards`-th trial, from the `shard`-th (from 1) on, in the order of the plan: the command line's, modules
+ * first, then targets. The shards have no trial in common, and together all; they do not depend on the machine.
+ * Modules of which none is left are not in the plan any more. */
+void plan_take_share(struct plan *p, unsigned shard, unsigned shards);
 
 /* Whether it has more than one module, or more than one target for a system: too much to tell trial by
  * trial. */

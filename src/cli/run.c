@@ -34,6 +34,8 @@ static const char help[] =
 	"      --silence RULE     findings of this rule do not count; RULE,RULE for several, may be\n"
 	"                         repeated (see kmodlab explain)\n"
 	"      --require          a system without a target is an error (otherwise it is skipped)\n"
+	"      --shard I/N        of all trials only every N-th, from the I-th on: N machines with the\n"
+	"                         same command and another I each do all of them once\n"
 	"      --console          show what the machine's console said\n"
 	"      --timeout S        seconds that a load or an unload may take (default 30)\n"
 	"      --build-timeout S  seconds that the build may take (default 600)\n"
@@ -61,6 +63,7 @@ enum {
 	OPT_EXPECT,
 	OPT_SILENCE,
 	OPT_REQUIRE,
+	OPT_SHARD,
 	OPT_CONSOLE,
 	OPT_TIMEOUT,
 	OPT_BUILD_TIMEOUT,
@@ -89,6 +92,7 @@ static const struct option options[] = {
 	{"expect", no_argument, NULL, OPT_EXPECT},
 	{"silence", required_argument, NULL, OPT_SILENCE},
 	{"require", no_argument, NULL, OPT_REQUIRE},
+	{"shard", required_argument, NULL, OPT_SHARD},
 	{"console", no_argument, NULL, OPT_CONSOLE},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"build-timeout", required_argument, NULL, OPT_BUILD_TIMEOUT},
@@ -112,6 +116,7 @@ struct request {
 	unsigned jobs;
 	struct wanted reports;
 	bool console, require, verbose, expect;
+	const char *shard; /* as typed, or NULL */
 	char **paths;
 	size_t npaths;
 };
@@ -195,6 +200,9 @@ static int take_options(int argc, char **argv, struct request *q)
 			break;
 		case OPT_REQUIRE:
 			q->require = true;
+			break;
+		case OPT_SHARD:
+			q->shard = optarg;
 			break;
 		case OPT_CONSOLE:
 			q->console = true;
@@ -349,6 +357,7 @@ int run_main(int argc, char **argv)
 				.targets = &q.targets,
 				.params = q.trial.params,
 				.require = q.require,
+				.shard = q.shard,
 				.command = "run",
 				.expect = q.expect},
 			&all);

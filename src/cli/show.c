@@ -333,6 +333,13 @@ static void end_list(struct show *s, size_t n)
 		terminal_summary(&s->term, s->counts, clock_us() - s->began_us);
 }
 
+/* Of a plan that is a part of another. */
+static void tell_shard(const struct plan *p)
+{
+	if (p->shards)
+		printf("shard %u/%u: %zu of %zu trials\n", p->shard, p->shards, p->n, p->whole);
+}
+
 int show_end(struct show *s)
 {
 	size_t n = 0;
@@ -355,12 +362,16 @@ int show_end(struct show *s)
 		end_list(s, n);
 		break;
 	case SHOW_JSON:
+		s->json.shard = s->plan->shard;
+		s->json.shards = s->plan->shards;
 		json_end(&s->json, interrupt_pending());
 		break;
 	case SHOW_KTAP:
 		ktap_end(&s->ktap, interrupt_pending());
 		break;
 	}
+	if (s->kind != SHOW_JSON && s->kind != SHOW_KTAP)
+		tell_shard(s->plan);
 	if (s->counts[VERDICT_INFRASTRUCTURE] && s->kind != SHOW_JSON && !interrupt_pending())
 		cli_fail(0,
 			"an error is never the module's doing; kmodlab doctor looks for what "

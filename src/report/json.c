@@ -231,6 +231,10 @@ int json_end(struct json *j, bool interrupted)
 	put_int(o, "errors", (int64_t)j->counts[VERDICT_INFRASTRUCTURE]);
 	put_int(o, "skipped", (int64_t)j->counts[VERDICT_SKIPPED]);
 	put_ms(o, "own_cpu_ms", own_cpu_us());
+	if (j->shards) {
+		put_int(o, "shard", j->shard);
+		put_int(o, "shards", j->shards);
+	}
 	if (interrupted)
 		json_object_object_add(o, "interrupted", json_object_new_boolean(true));
 	text = text_of(o);

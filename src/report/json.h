@@ -14,6 +14,8 @@ struct json {
 	FILE *out;
 	size_t n;
 	size_t counts[VERDICTS];
+	/* For json_end: these are the trials of one shard (from 1) of so many; 0: all. */
+	unsigned shard, shards;
 };
 
 void json_begin(struct json *j, FILE *out);

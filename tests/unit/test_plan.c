@@ -45,6 +45,7 @@ static struct targets make_targets(void)
 static char *plan_text(const struct targets *all, int *status, const char *const *words)
 {
 	AUTO_STRV struct strv targets = {0}, paths = {0};
+	const char *shard = NULL;
 	struct buf out = {0};
 	struct plan p;
 
@@ -53,12 +54,15 @@ static char *plan_text(const struct targets *all, int *status, const char *const
 
 		if (!strcmp(*words, "-t"))
 			strv_add(&targets, *++words);
+		else if (!strcmp(*words, "--shard"))
+			shard = *++words;
 		else
 			strv_add(&paths, path);
 	}
 	said[0] = 0;
 	*status = plan_make(&p,
-		&(struct plan_request){.paths = paths.v, .npaths = paths.n, .targets = &targets},
+		&(struct plan_request){
+			.paths = paths.v, .npaths = paths.n, .targets = &targets, .shard = shard},
 		all);
 	buf_add(&out, "", 0);
 	for (size_t r = 0; r < p.nrows && *status == EXIT_PASSED; r++) {
@@ -347,6 +351,105 @@ static void thousands_of_modules_are_planned_in_no_time(void **state)
 	targets_free(&all);
 }
 
+static void a_shard_is_every_nth_trial_of_the_plan(void **state)
+{
+	struct targets all = make_targets();
+
+	(void)state;
+	put_sources();
+	expect(&all, WORDS("both", "hello", "-t", "all"), "both xxx\nhello x-x\ntable");
+	expect(&all, WORDS("both", "hello", "-t", "all", "--shard", "1/1"),
+		"both xxx\nhello x-x\ntable");
+	expect(&all, WORDS("both", "hello", "-t", "all", "--shard", "1/2"),
+		"both x-x\nhello --x\ntable");
+	expect(&all, WORDS("both", "hello", "-t", "all", "--shard", "2/2"),
+		"both -x-\nhello x--\ntable");
+	targets_free(&all);
+}
+
+static void a_module_of_which_a_shard_has_nothing_is_not_in_it(void **state)
+{
+	struct targets all = make_targets();
+
+	(void)state;
+	put_sources();
+	expect(&all, WORDS("both", "hello", "-t", "all", "--shard", "4/5"), "hello x--\ntable");
+	/* More shards than trials. */
+	expect(&all, WORDS("both", "hello", "-t", "all", "--shard", "6/6"), "table");
+	targets_free(&all);
+}
+
+/* Adds to `seen` how often each trial is in that shard of m/'s modules, of which the name ends in a number. */
+static size_t count_shard(
+	const struct targets *all, const char *dir, unsigned shard, unsigned shards, unsigned *seen)
+{
+	AUTO_FREE char *text = xasprintf("%u/%u", shard, shards), *path = xstrdup(dir);
+	AUTO_STRV struct strv targets = {0};
+	struct plan p;
+	size_t n;
+
+	strv_add(&targets, "debian:*");
+	assert_int_equal(
+		plan_make(&p,
+			&(struct plan_request){
+				.paths = &path, .npaths = 1, .targets = &targets, .shard = text},
+			all),
+		EXIT_PASSED);
+	assert_int_equal(p.shard, shard);
+	assert_int_equal(p.shards, shards);
+	assert_int_equal(p.whole, 74);
+	for (size_t i = 0; i < p.n; i++) {
+		const char *name = p.rows[p.items[i].row].name;
+
+		seen[2 * atoi(name + strcspn(name, "0123456789")) + p.items[i].column]++;
+	}
+	n = p.n;
+	plan_free(&p);
+	return n;
+}
+
+static void all_shards_together_are_all_trials_each_once(void **state)
+{
+	struct targets all = make_targets();
+	AUTO_FREE char *dir = in_home("m");
+
+	(void)state;
+	for (int i = 0; i < 37; i++) {
+		AUTO_FREE char *name = xasprintf("m/m%d.ko", i);
+
+		put_elf(name, 0);
+	}
+	for (unsigned shards = 1; shards < 80; shards += shards < 10 ? 1 : 23) {
+		unsigned seen[74] = {0};
+
+		for (unsigned shard = 1; shard <= shards; shard++) {
+			size_t n = count_shard(&all, dir, shard, shards, seen);
+
+			assert_true(n == 74 / shards || n == 74 / shards + 1);
+		}
+		for (size_t i = 0; i < 74; i++)
+			assert_int_equal(seen[i], 1);
+	}
+	targets_free(&all);
+}
+
+static void what_is_no_shard_is_refused(void **state)
+{
+	static const char *const wrong[] = {"0/2", "3/2", "5/4", "1/0", "0/0", "", "/", "1", "1/",
+		"/2", "-1/2", "+1/2", " 1/2", "1/2 ", "1/2/3", "a/b", "1.5/2",
+		"1/99999999999999999999", "4294967297/4294967298", "1/10001"};
+	struct targets all = make_targets();
+	unsigned shard, shards;
+
+	(void)state;
+	put_sources();
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		refused(&all, WORDS("hello", "--shard", wrong[i]), EXIT_USAGE, "is no shard");
+	assert_true(plan_take_shard("10000/10000", &shard, &shards));
+	assert_int_equal(shard, 10000);
+	targets_free(&all);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -364,6 +467,10 @@ int main(void)
 		TEST(what_is_to_be_checked_has_to_say_what_is_expected),
 		TEST(modules_of_one_name_are_told_apart_by_their_paths),
 		TEST(thousands_of_modules_are_planned_in_no_time),
+		TEST(a_shard_is_every_nth_trial_of_the_plan),
+		TEST(a_module_of_which_a_shard_has_nothing_is_not_in_it),
+		TEST(all_shards_together_are_all_trials_each_once),
+		TEST(what_is_no_shard_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
