@@ -25,6 +25,7 @@ static const struct {
 	{"compdb", compdb_main, "tell an editor (clangd) how a module's sources are compiled"},
 	{"target", target_main, "add, list, show and remove kernels to test against"},
 	{"judge", judge_main, "say what a saved kernel log tells, and where in a module's source"},
+	{"shell", shell_main, "a shell in a machine, with a module's files"},
 	{"explain", explain_main, "say what a finding's rule means, and what to do about it"},
 	{"help", help_main, "show this, or the help of a command"},
 };
