@@ -18,6 +18,7 @@ int compdb_main(int argc, char **argv);
 int target_main(int argc, char **argv);
 int judge_main(int argc, char **argv);
 int shell_main(int argc, char **argv);
+int log_main(int argc, char **argv);
 int explain_main(int argc, char **argv);
 /* Removes the snapshots that were not used for so many days, or cannot be used any more; says which. Its
  * exit status. */

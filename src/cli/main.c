@@ -26,6 +26,7 @@ static const struct {
 	{"target", target_main, "add, list, show and remove kernels to test against"},
 	{"judge", judge_main, "say what a saved kernel log tells, and where in a module's source"},
 	{"shell", shell_main, "a shell in a machine, with a module's files"},
+	{"log", log_main, "show and filter what the kernel logged in the last trial"},
 	{"explain", explain_main, "say what a finding's rule means, and what to do about it"},
 	{"help", help_main, "show this, or the help of a command"},
 };

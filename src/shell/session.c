@@ -110,7 +110,8 @@ static void show_log(struct session *s, size_t from)
 		const char *level = kmsg_level_name(r->level);
 		AUTO_FREE char *mark = xasprintf("[%s]", *level ? level : "log");
 
-		show_line(s, mark, r->text);
+		if (*r->text)
+			show_line(s, mark, r->text);
 	}
 }
 
@@ -321,7 +322,7 @@ static int start_shell(struct session *s, const struct buf *words, struct error 
 	p.rows = s->rows;
 	p.columns = s->columns;
 	add_word(&more, "PATH=/bin:/sbin:/usr/bin:/usr/sbin:/rescue:/tmp", "");
-	add_word(&more, "HOME=/module", "");
+	add_word(&more, "HOME=/tmp", "");
 	add_word(&more, "KMODLAB=1", "");
 	add_word(&more, "PS1=\\w # ", "");
 	add_word(&more, "TERM=", term && *term && strlen(term) < 64 ? term : "vt100");
