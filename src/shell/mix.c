@@ -28,13 +28,14 @@ void mix_again(const char *bytes, size_t len, struct buf *out)
 	for (size_t i = 0; i < len;) {
 		size_t n = sequence(bytes + i, len - i);
 		char final = n ? bytes[i + n - 1] : 0;
+		bool mode = n > 2 && bytes[i + 2] == '?' && (final == 'h' || final == 'l');
 		bool asks = n &&
 			(bytes[i + 1] == ']' || bytes[i + 1] == 'Z' || final == 'n' ||
 				final == 'c');
 
 		if (!n && bytes[i] != '\a')
 			buf_add(out, bytes + i, 1);
-		else if (n && !asks)
+		else if (n && !asks && !mode)
 			buf_add(out, bytes + i, n);
 		i += n ? n : 1;
 	}
@@ -52,14 +53,19 @@ static void follow(struct mix *m, char byte)
 {
 	static const char *const modes[] = {"\033[?1049", "\033[?1047", "\033[?47"};
 
+	bool left = false;
+
 	if (byte == 'h' || byte == 'l')
 		for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-			if (seen(m, modes[i]))
+			if (seen(m, modes[i])) {
 				m->screen = byte == 'h';
+				left = byte == 'l';
+			}
 	if (m->tail_len == sizeof m->tail)
 		memmove(m->tail, m->tail + 1, --m->tail_len);
 	m->tail[m->tail_len++] = byte;
-	if (byte == '\n') {
+	/* The screen that comes back is as it was before that program, which began in a line of its own. */
+	if (byte == '\n' || left) {
 		m->line.len = 0;
 		m->long_line = false;
 	} else if (m->line.len < MIX_LINE) {

@@ -33,7 +33,7 @@ void mix_end(struct mix *m, struct buf *out);
 void mix_free(struct mix *m);
 
 /* Adds what of a line can be written to a terminal once more: all but the sequences with which a program asks it
- * something, which it would answer again, and the bell. */
+ * something, which it would answer again, those that switch a mode, and the bell. */
 void mix_again(const char *bytes, size_t len, struct buf *out);
 
 #endif
