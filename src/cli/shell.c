@@ -153,28 +153,33 @@ static int take_options(int argc, char **argv, struct request *q)
 	return EXIT_PASSED;
 }
 
-/* The target named, or the first one that the module is for. */
+/* The target named, or the first one that the module is for. NULL with the sentence and an exit status set. */
 static const struct target *choose(
-	const struct request *q, const struct targets *all, struct error *err)
+	const struct request *q, const struct targets *all, int *status, struct error *err)
 {
+	bool freebsd;
+
+	*status = EXIT_INFRASTRUCTURE;
 	if (q->target)
 		return target_find(all, q->target, err);
 	for (size_t i = 0; i < all->n; i++)
 		if (!q->npaths || trial_is_for(q->paths[0], all->items[i].os))
 			return target_find(all, all->items[i].name, err);
-	if (!all->n)
+	if (!all->n) {
 		error_set(err, ENOENT, "there is no target yet; add one with: %s",
 			plan_add_command(TARGET_LINUX));
-	else if (path_is_dir(q->paths[0]) && !trial_is_for(q->paths[0], TARGET_LINUX) &&
-		!trial_is_for(q->paths[0], TARGET_FREEBSD))
-		error_set(err, ENOENT,
-			"%s holds no module's source (a Makefile with obj-m, or with bsd.kmod.mk)",
+		return NULL;
+	}
+	freebsd = trial_is_for(q->paths[0], TARGET_FREEBSD);
+	if (!freebsd && !trial_is_for(q->paths[0], TARGET_LINUX)) {
+		*status = EXIT_USAGE;
+		error_set(err, EINVAL,
+			"%s holds no module's source: no Makefile with obj-m, none with bsd.kmod.mk",
 			q->paths[0]);
-	else
-		error_set(err, ENOENT, "no target is for the system of %s; add one with: %s",
-			q->paths[0],
-			plan_add_command(trial_is_for(q->paths[0], TARGET_FREEBSD) ? TARGET_FREEBSD
-										   : TARGET_LINUX));
+		return NULL;
+	}
+	error_set(err, ENOENT, "there is no target for the system of %s; add one with: %s",
+		q->paths[0], plan_add_command(freebsd ? TARGET_FREEBSD : TARGET_LINUX));
 	return NULL;
 }
 
@@ -332,7 +337,7 @@ static int judge(struct trial *t, enum session_end end, int status)
 	else if (end == SESSION_ENDED)
 		cli_fail(0,
 			crashed ? "the kernel crashed; the machine is gone"
-				: "the machine was switched off, or restarted, by itself; it is gone");
+				: "the machine was switched off or restarted from inside; it is gone");
 	else if (end == SESSION_LEFT)
 		cli_fail(0, "left; the machine is gone");
 	show_findings(&found, SEVERITY_WARNING);
@@ -380,9 +385,11 @@ int shell_main(int argc, char **argv)
 	if (!status && targets_load(&all, &err))
 		status = cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text);
 	if (!status) {
-		t.target = choose(&q, &all, &err);
+		int failed;
+
+		t.target = choose(&q, &all, &failed, &err);
 		if (!t.target)
-			status = cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text);
+			status = cli_fail(failed, "%s", err.text);
 	}
 	if (!status) {
 		t.os = t.target->os;

@@ -13,15 +13,21 @@
 #include <string.h>
 #include <unistd.h>
 
+static char dir[] = "/tmp/kmodlab-fuzz-XXXXXX";
+
+static void leave_directory(void)
+{
+	(void)!chdir("/");
+	rmdir(dir);
+}
+
 static void enter_directory(void)
 {
-	static char dir[] = "/tmp/kmodlab-fuzz-XXXXXX";
 	static int done;
 
 	if (done++)
 		return;
-	/* It is empty, but for a file that is under way, whenever this program ends. */
-	if (!mkdtemp(dir) || chdir(dir) || rmdir(dir))
+	if (!mkdtemp(dir) || chdir(dir) || atexit(leave_directory))
 		abort();
 }
 
