@@ -307,9 +307,8 @@ static int read_busybox(const char *path, struct buf *bytes, struct error *err)
 		AUTO_FREE char *how = packages_for(BUSYBOX);
 
 		return error_set(err, ENOENT,
-			"%s is to be run by busybox, and there is no statically linked one here: %s (or "
-			"--exercise=none)",
-			path, how);
+			"%s is to be run by busybox, and there is no statically linked one here: %s%s",
+			path, how, *path == '/' ? " (or --exercise=none)" : "");
 	}
 	return 0;
 }
@@ -372,6 +371,32 @@ static int take_script(const char *dir, const struct target *t, struct test_prog
 	p->script = true;
 	p->len = script.len;
 	p->bytes = buf_take(&script);
+	out->shell_len = bytes.len;
+	out->shell = buf_take(&bytes);
+	return 0;
+}
+
+int testprog_shell(const struct target *t, struct test_programs *out, struct error *err)
+{
+	AUTO_BUF struct buf bytes = {0};
+	int r = 0;
+
+	if (out->shell)
+		return 0;
+	if (t->os != TARGET_FREEBSD) {
+		r = read_busybox("a shell", &bytes, err);
+	} else if (read_rescue(t, &bytes, &out->shell_names)) {
+		AUTO_FREE char *version = version_of(t);
+		AUTO_FREE char *sets = freebsd_sets_directory(version);
+
+		r = error_set(err, ENOENT,
+			"a shell for the machine is in FreeBSD's base.txz, which %s was made without: put "
+			"base.txz of FreeBSD %s beside kernel.txz in %s, then `kmodlab target remove %s` "
+			"and add it again",
+			t->name, version, sets, t->name);
+	}
+	if (r)
+		return r;
 	out->shell_len = bytes.len;
 	out->shell = buf_take(&bytes);
 	return 0;

@@ -33,6 +33,8 @@ struct test_programs {
  * 0, or -errno with the sentence set: as build_module. */
 int testprog_build(const char *dir, const struct target *target, int timeout_ms,
 	struct test_programs *out, struct findings *found, struct error *err);
+/* Reads the shell alone, for a person to use. 0; -ENOENT with the sentence set where there is none for the target. */
+int testprog_shell(const struct target *target, struct test_programs *out, struct error *err);
 void testprog_free(struct test_programs *all);
 
 #endif

@@ -18,6 +18,8 @@ int new_main(int argc, char **argv);
 int compdb_main(int argc, char **argv);
 int target_main(int argc, char **argv);
 int judge_main(int argc, char **argv);
+int shell_main(int argc, char **argv);
+int log_main(int argc, char **argv);
 int explain_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int complete_main(int argc, char **argv);

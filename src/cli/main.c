@@ -26,6 +26,8 @@ static const struct {
 	{"compdb", compdb_main, "tell an editor (clangd) how a module's sources are compiled"},
 	{"target", target_main, "add, list, show and remove kernels to test against"},
 	{"judge", judge_main, "say what a saved kernel log tells, and where in a module's source"},
+	{"shell", shell_main, "a shell in a machine, with a module's files"},
+	{"log", log_main, "show and filter what the kernel logged in the last trial"},
 	{"explain", explain_main, "say what a finding's rule means, and what to do about it"},
 	{"doctor", doctor_main, "say what this machine has and lacks, and how to get it"},
 	{"help", help_main, "show this, or the help of a command"},

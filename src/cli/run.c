@@ -309,6 +309,7 @@ static int run_all(const struct request *q, const struct plan *p)
 				: c->os == TARGET_FREEBSD ? no_freebsd
 							  : no_linux};
 	}
+	o.trial.keep_log = true;
 	o.trial.given = p->given;
 	o.trial.frames = q->reports.files.html;
 	o.trial.typed = &q->typed;

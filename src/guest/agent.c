@@ -14,6 +14,7 @@
 #include "guest/exercise.h"
 #include "guest/os.h"
 #include "guest/protocol.h"
+#include "guest/shell.h"
 #include "guest/stuck.h"
 #include "guest/watch.h"
 #include "guest/wire.h"
@@ -38,6 +39,7 @@ struct common {
 	uint32_t records; /* … so many records have been sent */
 	uint64_t began;	  /* … and it began then */
 	int worker;	  /* its process's number */
+	uint32_t shell;	  /* the SHELL that goes on; 0: none */
 };
 
 static struct common *common;
@@ -46,6 +48,11 @@ static uint8_t record[8192 + 1];
 static void copy(void *to, const void *from, size_t len)
 {
 	__builtin_memcpy(to, from, len);
+}
+
+void agent_shell(uint32_t serial)
+{
+	common->shell = serial;
 }
 
 /* The other one may be on the same processor, so waiting is sleeping. */
@@ -104,6 +111,23 @@ void agent_tell_log(void)
 	lock();
 	send_log(~0u);
 	unlock();
+}
+
+const uint8_t *agent_take(struct proto_header *h)
+{
+	const uint8_t *body;
+
+	lock();
+	body = wire_take(h);
+	unlock();
+	return body;
+}
+
+void agent_calm(void)
+{
+	if (common->records >= FLOOD)
+		os_console_loud(1);
+	common->records = 0;
 }
 
 void agent_done(uint32_t serial, int32_t error, int32_t signal, uint64_t usec)
@@ -330,6 +354,9 @@ static void answer(const struct proto_header *h, const uint8_t *at)
 	case PROTO_RUN:
 		exercise_run(h->serial, at, end);
 		return;
+	case PROTO_SHELL:
+		shell_run(h->serial, at, end);
+		return;
 	case PROTO_EXERCISE:
 		exercise_auto(h->serial, at, end);
 		return;
@@ -392,6 +419,9 @@ static int replace_worker(int worker)
 	lock();
 	if (common->busy)
 		end_call(0, signal ? signal : 9);
+	if (common->shell)
+		send_done(common->shell, PROTO_NOT_STARTED + 5 /* EIO */, signal, 0);
+	common->shell = 0;
 	unlock();
 	return start_worker();
 }

@@ -16,6 +16,12 @@ void agent_done(uint32_t serial, int32_t error, int32_t signal, uint64_t usec);
 /* Something begins that may not come back: the watcher answers for it then. It ends with its log and DONE. */
 void agent_begin(uint32_t serial);
 void agent_end(int32_t error, int32_t signal);
+/* The request is a SHELL that goes on; 0: it is over. Who works next answers for it. */
+void agent_shell(uint32_t serial);
+/* The next request, as wire_take. Takes the lock. */
+const uint8_t *agent_take(struct proto_header *h);
+/* The log has been quiet: what is said next is no part of a flood. */
+void agent_calm(void);
 /* The string at *at in a body that ends at `end`; moves *at past it. 0 when there is none. */
 const char *agent_string(const uint8_t **at, const uint8_t *end);
 

@@ -220,6 +220,7 @@ void os_setup(void)
 	console_fd = (int)sys3(SYS_open, "/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC, 0);
 	mount_tmpfs("/tmp");
 	mount_tmpfs("/rescue");
+	mount_tmpfs("/module");
 	open_line();
 	log_fd = (int)sys3(SYS_open, "/dev/klog", O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
 	if (log_fd < 0) {

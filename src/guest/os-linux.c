@@ -144,6 +144,9 @@ void os_setup(void)
 	sys2(__NR_mkdir, "/proc", 0755);
 	sys2(__NR_mkdir, "/sys", 0755);
 	sys2(__NR_mkdir, "/tmp", 01777);
+	/* For a shell. */
+	sys2(__NR_mkdir, "/bin", 0755);
+	sys2(__NR_mkdir, "/module", 0755);
 	sys5(__NR_mount, "dev", "/dev", "devtmpfs", 0, 0);
 	sys5(__NR_mount, "proc", "/proc", "proc", 0, 0);
 	sys5(__NR_mount, "sys", "/sys", "sysfs", 0, 0);

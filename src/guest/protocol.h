@@ -54,6 +54,12 @@ enum proto_type {
 			   PROTO_THING). OUTPUT, DONE. */
 	PROTO_STUCK, /* Where every processor and every task that waits is, as log records or OUTPUT;
 			   answered by the watcher while a call does not come back. DONE. */
+	PROTO_SHELL, /* struct proto_shell, then strings: variables, file, arguments. Runs a program and
+			passes on what is written to it and by it, and meanwhile the log. OUTPUT, LOG, GIVE; DONE
+			with its exit status in `error`, or PROTO_NOT_STARTED and an errno. While it runs: */
+	PROTO_INPUT, /* bytes for that program, none: their end. DONE when it has been given them. */
+	PROTO_WINDOW, /* struct proto_shell: its terminal's size now. DONE. */
+	PROTO_TOOK,   /* string: why the file of the last GIVE was not taken; "": it was. DONE. */
 
 	/* Answers and news. */
 	PROTO_HELLO = 64, /* struct proto_hello, then strings: release, version, machine */
@@ -65,6 +71,7 @@ enum proto_type {
 	PROTO_SECTION, /* u64, then strings: module, section: where a section was loaded. Before a LOAD's
 			  DONE. */
 	PROTO_OUTPUT, /* bytes that a program wrote, or that the agent says of an exercise */
+	PROTO_GIVE, /* string: name of a file for the outside, in DATA up to a GIVE with the name "" */
 };
 
 /* A record of the user's facility that begins so is no log line: what follows is the name of a module that
@@ -143,6 +150,18 @@ struct proto_run {
 	uint32_t variables; /* so many of the strings, "NAME=value", are added to its environment */
 };
 
+#define PROTO_NOT_STARTED 512
+
+/* Where a SHELL finds what the helper `get` wants the outside to have: a line "N NAME" in the pipe `ask` says that the
+ * file N there is to be given under that name. It is removed when that is done; N.no then says why not. */
+#define PROTO_GET "/tmp/.get/"
+
+struct proto_shell {
+	uint32_t terminal; /* 1: it has a terminal; 0: pipes */
+	uint32_t variables;
+	uint32_t rows, columns;
+};
+
 struct proto_exercise {
 	uint64_t seed;
 	uint32_t timeout_ms;
@@ -187,6 +206,7 @@ _Static_assert(sizeof(struct proto_hello) == 8, "no padding");
 _Static_assert(sizeof(struct proto_load) == 16, "no padding");
 _Static_assert(sizeof(struct proto_done) == 16, "no padding");
 _Static_assert(sizeof(struct proto_thing) == 32, "no padding");
+_Static_assert(sizeof(struct proto_shell) == 16, "no padding");
 _Static_assert(sizeof(struct proto_exercise) == 16, "no padding");
 _Static_assert(sizeof(struct proto_shared) <= PROTO_PAGE, "fits its page");
 _Static_assert(PROTO_IN_OFFSET + PROTO_RING_IN <= PROTO_AREA_OFFSET, "fits before the area");

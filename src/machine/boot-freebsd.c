@@ -2,7 +2,7 @@
 /*
  * FreeBSD: our multiboot stub as -kernel, the picture of memory as -initrd. The root is an ISO 9660 image,
  * the one format that GENERIC mounts and libarchive writes; it is read-only, so the agent puts a tmpfs on
- * /tmp and one on /rescue. doc/freebsd-boot.md tells the whole way.
+ * /tmp, on /rescue and on /module. doc/freebsd-boot.md tells the whole way.
  */
 #include "machine/boot.h"
 
@@ -60,6 +60,7 @@ static int fill(
 	r = r ?: entry_add(a, e, "dev", S_IFDIR | 0755, NULL, 0);
 	r = r ?: entry_add(a, e, "tmp", S_IFDIR | 0755, NULL, 0);
 	r = r ?: entry_add(a, e, "rescue", S_IFDIR | 0755, NULL, 0);
+	r = r ?: entry_add(a, e, "module", S_IFDIR | 0755, NULL, 0);
 	r = r ?: entry_add(a, e, "sbin", S_IFDIR | 0755, NULL, 0);
 	r = r ?: entry_add(a, e, "sbin/init", S_IFREG | 0755, guest_agent_freebsd, agent);
 	return r ?: entry_add_files(a, e, files, nfiles);

@@ -82,7 +82,7 @@ struct machine *machine_new(enum accel accel)
 {
 	struct machine *m = xcalloc(1, sizeof *m);
 
-	*m = (struct machine){.accel = accel, .complaints_fd = -1, .window = -1};
+	*m = (struct machine){.accel = accel, .complaints_fd = -1, .window = -1, .listen_fd = -1};
 	m->qemu.pidfd = m->console.fd = m->qmp.fd = m->channel.line = m->channel.memory = -1;
 	return m;
 }
@@ -157,12 +157,13 @@ static int64_t nudge(struct machine *m, int64_t now)
 	return m->nudge_us - now;
 }
 
-/* Waits a while for something new. */
-static void rest(struct machine *m, int64_t deadline_us)
+/* Waits a while for something new. True if it is the other one's that was asked for (machine_listen). */
+static bool rest(struct machine *m, int64_t deadline_us)
 {
 	struct pollfd fds[] = {
 		{.fd = m->qemu.pidfd, .events = POLLIN},
 		{.fd = interrupt_fd(), .events = POLLIN},
+		{.fd = m->listen_fd, .events = POLLIN},
 		{.fd = m->channel.line, .events = POLLIN},
 		{.fd = m->console.fd, .events = POLLIN},
 		{.fd = m->qmp.fd, .events = POLLIN},
@@ -170,15 +171,15 @@ static void rest(struct machine *m, int64_t deadline_us)
 	int64_t now = clock_us(), wait = nudge(m, now);
 
 	if (m->awaiting && m->channel.via == CHANNEL_RING && now < m->brisk_until_us) {
-		ppoll(fds, 2, &(struct timespec){.tv_nsec = LOOK_NS}, NULL);
-		return;
+		return ppoll(fds, 3, &(struct timespec){.tv_nsec = LOOK_NS}, NULL) > 0 &&
+			fds[2].revents;
 	}
 	if (!channel_may_sleep(&m->channel))
-		return;
+		return false;
 	if (wait > deadline_us - now)
 		wait = deadline_us - now;
 	/* The deadline may have passed since it was looked at; a negative time would be for ever. */
-	poll(fds, 5, wait > 0 ? (int)(wait / 1000) + 1 : 0);
+	return poll(fds, 6, wait > 0 ? (int)(wait / 1000) + 1 : 0) > 0 && fds[2].revents;
 }
 
 static void begin_waiting(struct machine *m)
@@ -219,7 +220,8 @@ enum machine_event machine_next(
 			return ending(m, err);
 		if (!clock_left_ms(deadline_us))
 			return MACHINE_TIMEOUT;
-		rest(m, deadline_us);
+		if (rest(m, deadline_us))
+			return MACHINE_TIMEOUT;
 	}
 }
 
@@ -417,6 +419,11 @@ int machine_send(struct machine *m, enum proto_type type, const void *body, size
 			PROTO_BODY_MAX);
 	/* A machine that is gone or deaf shows in the next machine_next. */
 	return 0;
+}
+
+void machine_listen(struct machine *m, int fd)
+{
+	m->listen_fd = fd;
 }
 
 const char *machine_console(struct machine *m)

@@ -92,6 +92,9 @@ enum machine_event {
 enum machine_event machine_next(
 	struct machine *m, int64_t deadline_us, struct message *msg, struct error *err);
 
+/* Until further notice machine_next also comes back, as if the time were over, when `fd` can be read; -1: no longer. */
+void machine_listen(struct machine *m, int fd);
+
 /* What the console has said so far: as it came but for NULs, its middle left out if it was very
  * long. Valid until the next call with `m`. */
 const char *machine_console(struct machine *m);

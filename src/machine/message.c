@@ -13,7 +13,7 @@ int message_parse(const void *bytes, size_t len, struct message *m, size_t *used
 	memcpy(&h, bytes, sizeof h);
 	if (h.magic != PROTO_MAGIC || h.version != PROTO_VERSION || h.length > PROTO_BODY_MAX)
 		return -EPROTO;
-	if (h.type < PROTO_HELLO || h.type > PROTO_OUTPUT)
+	if (h.type < PROTO_HELLO || h.type > PROTO_GIVE)
 		return -EPROTO;
 	if (len - sizeof h < h.length)
 		return 0;

@@ -75,9 +75,8 @@ static int name_shell(struct trial *t, const struct trial_options *o, struct mac
 	return load_ask(t, m, PROTO_PLACE, body.data, body.len, o->call_timeout_ms, at, &done, err);
 }
 
-/* The shell, and the words of a call to it into `body`. */
-static int place_shell(struct trial *t, const struct trial_options *o, struct machine *m, size_t at,
-	struct buf *body, struct error *err)
+int exercise_place_shell(struct trial *t, const struct trial_options *o, struct machine *m,
+	size_t at, struct buf *body, struct error *err)
 {
 	bool freebsd = machine_os(o->target) == PROTO_FREEBSD;
 	const char *name = freebsd ? RESCUE "sh" : BUSYBOX;
@@ -107,7 +106,7 @@ static int run_program(struct trial *t, const struct trial_options *o, struct ma
 	buf_add(&body, &run, sizeof run);
 	add_word(&body, module);
 	if (p->script)
-		r = place_shell(t, o, m, at, &body, err);
+		r = exercise_place_shell(t, o, m, at, &body, err);
 	if (!r && !t->cycle)
 		r = load_place(t, m, p->bytes, p->len, name, o->call_timeout_ms, at, err);
 	add_word(&body, name);

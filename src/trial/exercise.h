@@ -11,4 +11,9 @@
 int exercise(struct trial *t, const struct trial_options *o, struct machine *m, load_step_fn *step,
 	struct error *err);
 
+/* Lays the shell of t->tests down in the machine, under all its names, and adds the words of a call to it to `body`,
+ * each with its NUL. As load_ask. */
+int exercise_place_shell(struct trial *t, const struct trial_options *o, struct machine *m,
+	size_t at, struct buf *body, struct error *err);
+
 #endif

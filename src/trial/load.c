@@ -506,8 +506,7 @@ static unsigned memory_for(const struct trial *t, unsigned asked_mib)
 	return mib;
 }
 
-/* A machine for the trial: from a snapshot if that can be, else booted. */
-static int open_machine(
+int load_open(
 	struct trial *t, const struct trial_options *o, struct machine **m, struct error *err)
 {
 	AUTO_FREE struct machine_file *files = xcalloc(t->modules.n, sizeof *files);
@@ -556,7 +555,7 @@ int load_run(struct trial *t, const struct trial_options *o, load_step_fn *step,
 
 	if (o->watch)
 		o->watch(o->arg, t, STAGE_BOOT, NULL);
-	r = open_machine(t, o, &m, err);
+	r = load_open(t, o, &m, err);
 	if (r)
 		return r;
 	t->accel = machine_accel(m);

@@ -32,6 +32,9 @@ typedef void load_step_fn(struct trial *t, const struct trial_options *o, enum s
 
 struct machine;
 struct message;
+/* A machine for the trial: from a snapshot if that can be, else booted. 0, or -errno with the sentence set. */
+int load_open(
+	struct trial *t, const struct trial_options *o, struct machine **m, struct error *err);
 /* Another machine like the one that the trial is in, which has done nothing yet: no module is in it. 0, or
  * -errno with the sentence set. */
 int load_twin(const struct trial *t, const struct trial_options *o, struct machine **m,

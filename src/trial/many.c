@@ -84,6 +84,8 @@ static bool run_one(struct work *w, struct trial *t)
 	options.watch = watch;
 	options.arg = w;
 	options.expected = item->expected;
+	for (size_t i = w->i + 1; i < o->n && options.keep_log; i++)
+		options.keep_log = !o->items[i].target;
 	if (item->expected)
 		expect_apply(item->expected, &options);
 	if (!item->target)

@@ -9,6 +9,7 @@
 #include "check/order.h"
 #include "judge/judge.h"
 #include "trial/expect.h"
+#include "trial/lastlog.h"
 #include "trial/load.h"
 
 #include <elf.h>
@@ -463,7 +464,6 @@ int trial_run(const struct trial_options *o, struct trial *t)
 		t->source = xstrdup(real);
 		r = run_stages(t, o, &t->error);
 	}
-	drop_modules(t);
 	if (o->silence)
 		findings_silence(&t->findings, o->silence);
 	t->took_us = clock_us() - began;
@@ -474,6 +474,9 @@ int trial_run(const struct trial_options *o, struct trial *t)
 		? VERDICT_FAIL
 		: VERDICT_PASS;
 	compare(t, o);
+	if (o->keep_log && r != -EINTR)
+		lastlog_keep(t);
+	drop_modules(t);
 	return r == -EINTR ? r : 0;
 }
 

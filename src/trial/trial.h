@@ -110,6 +110,7 @@ struct trial_options {
 	uint64_t seed; /* for EXERCISE_AUTO */
 	int exercise_timeout_ms;
 	unsigned cycles; /* how often to load and unload; 0 is once */
+	bool keep_log;	 /* for `kmodlab log` (trial/lastlog.h); of many trials, the last one's */
 	bool strict;	 /* a warning fails the trial */
 	bool check_only; /* end when it was built and checked: no machine; and check all that can be */
 	struct stack_limits limits;
