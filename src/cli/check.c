@@ -65,7 +65,7 @@ static const struct option options[] = {
 
 struct request {
 	struct trial_options trial;
-	struct strv targets, silence;
+	struct strv targets, silence, typed;
 	unsigned jobs;
 	bool json, require, verbose, stack;
 	char **paths;
@@ -77,9 +77,11 @@ static int take_options(int argc, char **argv, struct request *q)
 {
 	bool ok = true;
 	long n = 0;
-	int c;
+	int c, index;
 
-	while (ok && (c = getopt_long(argc, argv, "t:j:vh", options, NULL)) != -1) {
+	while (ok && (c = getopt_long(argc, argv, "t:j:vh", options, &index)) != -1) {
+		if (c >= OPT_STACK)
+			strv_add(&q->typed, options[index].name);
 		switch (c) {
 		case 't':
 			strv_add(&q->targets, optarg);
@@ -169,9 +171,11 @@ static int check_all(const struct request *q, const struct plan *p)
 		items[i] = (struct many_item){.path = p->rows[planned->row].path,
 			.target = c->target,
 			.os = c->os,
+			.config = planned->config,
 			.why = c->os == TARGET_FREEBSD ? no_freebsd : no_linux};
 	}
 	o.trial.given = p->given;
+	o.trial.typed = &q->typed;
 	if (q->silence.n)
 		o.trial.silence = &q->silence;
 	o.trial.frames = q->stack || q->json;
@@ -213,5 +217,6 @@ int check_main(int argc, char **argv)
 	targets_free(&all);
 	strv_free(&q.targets);
 	strv_free(&q.silence);
+	strv_free(&q.typed);
 	return status < 0 ? EXIT_PASSED : status;
 }

@@ -272,6 +272,8 @@ static int run_all(const struct request *q, const struct plan *p)
 			.target = planned->why ? NULL : c->target,
 			.os = c->os,
 			.expected = planned->expected,
+			.config = planned->config,
+			.params = planned->params.v,
 			.why = planned->why		  ? planned->why
 				: c->os == TARGET_FREEBSD ? no_freebsd
 							  : no_linux};

@@ -302,6 +302,18 @@ static void show_frames(struct terminal *term, const struct stack_use *s)
 	}
 }
 
+/* One that is expected: that it was found is all that there is to say. */
+static void show_expected(struct terminal *term, const struct finding *f)
+{
+	AUTO_BUF struct buf text = {0};
+
+	buf_addf(&text, "  as expected: %s", f->rule);
+	if (f->file && f->line)
+		buf_addf(&text, " at %s:%u", short_file(term, f->file), f->line);
+	buf_adds(&text, "\n");
+	terminal_paint(term, DIM, text.data);
+}
+
 void terminal_finish(struct terminal *term, const struct trial *t)
 {
 	AUTO_FREE char *verdict = NULL;
@@ -315,7 +327,9 @@ void terminal_finish(struct terminal *term, const struct trial *t)
 	if (t->run.ncalls)
 		show_log(term, t, t->run.ncalls);
 	for (size_t i = 0; i < t->findings.n; i++)
-		if (t->findings.items[i].silenced)
+		if (t->findings.items[i].expected)
+			show_expected(term, &t->findings.items[i]);
+		else if (t->findings.items[i].silenced)
 			silenced++;
 		else
 			terminal_finding(term, &t->findings.items[i]);

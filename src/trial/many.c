@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "machine/ahead.h"
+#include "trial/config.h"
 #include "trial/expect.h"
 
 #include <errno.h>
@@ -84,6 +85,10 @@ static bool run_one(struct work *w, struct trial *t)
 	options.watch = watch;
 	options.arg = w;
 	options.expected = item->expected;
+	if (item->params)
+		options.params = item->params;
+	if (item->config)
+		config_apply(item->config, item->os, &options);
 	if (item->expected)
 		expect_apply(item->expected, &options);
 	if (!item->target)

@@ -22,6 +22,8 @@ struct many_item {
 	const char *why;
 	const struct expected
 		*expected; /* what is to be found, and options of its own; may be NULL */
+	const struct config *config; /* its kmodlab.ini; may be NULL */
+	char *const *params;	     /* its own instead of those that all have; NULL: it has none */
 };
 
 struct many_options {
