@@ -14,6 +14,13 @@
 /* Of one whose essence stands above it already. */
 #define TRACED_EXCERPT 6
 
+static bool colour_anyway;
+
+void terminal_colour_anyway(void)
+{
+	colour_anyway = true;
+}
+
 void terminal_setup(struct terminal *term, FILE *out)
 {
 	const char *no_color = getenv("NO_COLOR"), *kind = getenv("TERM");
@@ -23,7 +30,7 @@ void terminal_setup(struct terminal *term, FILE *out)
 	if (!getcwd(term->cwd, sizeof term->cwd))
 		term->cwd[0] = 0;
 	term->live = terminal && kind && strcmp(kind, "dumb");
-	term->colour = term->live && !(no_color && *no_color);
+	term->colour = (term->live || colour_anyway) && !(no_color && *no_color);
 }
 
 void terminal_paint(struct terminal *term, const char *code, const char *text)
