@@ -308,10 +308,15 @@ static void want_round(struct watch *w, int64_t settled_us)
 
 static void look_at_saves(struct watch *w)
 {
-	enum saved what = saves_take(w->saves, &w->name);
+	char *name = NULL;
+	enum saved what = saves_take(w->saves, &name);
 
-	if (what == SAVED_NOTHING)
+	if (what == SAVED_NOTHING) {
+		free(name);
 		return;
+	}
+	free(w->name);
+	w->name = name ? name : xstrdup("the directory");
 	want_round(w, what == SAVED_GONE ? SETTLED_GONE_US : SETTLED_US);
 	/* What it would say is not of what is there now. */
 	round_end(&w->current);
