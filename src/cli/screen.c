@@ -66,7 +66,8 @@ void screen_close(void)
 	signal(SIGWINCH, SIG_DFL);
 }
 
-/* The bytes of an escape sequence for colour at `at`; 0: there is none. */
+/* The bytes of an escape sequence for colour at `at`; 0: there is none. Others do not come through: a module chooses
+ * what it logs. */
 static size_t escape_length(const char *at)
 {
 	size_t n;
@@ -74,7 +75,7 @@ static size_t escape_length(const char *at)
 	if (at[0] != '\033' || at[1] != '[')
 		return 0;
 	n = 2 + strspn(at + 2, "0123456789;");
-	return at[n] ? n + 1 : n;
+	return at[n] == 'm' ? n + 1 : 0;
 }
 
 static void end_line(struct buf *line, struct strv *out)
