@@ -40,6 +40,7 @@ struct finding {
 			     or NULL */
 	char *excerpt;	  /* raw text it rests on (may be many lines), or NULL */
 	bool silenced;	  /* by the user: it counts for nothing */
+	bool expected;	  /* … because it is what is to be found */
 };
 
 /* Owns its findings. */

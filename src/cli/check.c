@@ -79,7 +79,7 @@ static const struct option options[] = {
 
 struct request {
 	struct trial_options trial;
-	struct strv targets, silence;
+	struct strv targets, silence, typed;
 	unsigned jobs;
 	struct wanted reports;
 	bool require, verbose, stack;
@@ -93,9 +93,11 @@ static int take_options(int argc, char **argv, struct request *q)
 {
 	bool ok = true;
 	long n = 0;
-	int c;
+	int c, index;
 
-	while (ok && (c = getopt_long(argc, argv, "t:j:vh", options, NULL)) != -1) {
+	while (ok && (c = getopt_long(argc, argv, "t:j:vh", options, &index)) != -1) {
+		if (c >= OPT_STACK)
+			strv_add(&q->typed, options[index].name);
 		switch (c) {
 		case 't':
 			strv_add(&q->targets, optarg);
@@ -202,9 +204,11 @@ static int check_all(const struct request *q, const struct plan *p)
 		items[i] = (struct many_item){.path = p->rows[planned->row].path,
 			.target = c->target,
 			.os = c->os,
+			.config = planned->config,
 			.why = c->os == TARGET_FREEBSD ? no_freebsd : no_linux};
 	}
 	o.trial.given = p->given;
+	o.trial.typed = &q->typed;
 	if (q->silence.n)
 		o.trial.silence = &q->silence;
 	o.trial.frames = q->stack || q->reports.json || q->reports.files.html;
@@ -249,5 +253,6 @@ int check_main(int argc, char **argv)
 	targets_free(&all);
 	strv_free(&q.targets);
 	strv_free(&q.silence);
+	strv_free(&q.typed);
 	return status < 0 ? EXIT_PASSED : status;
 }

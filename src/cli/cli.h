@@ -4,6 +4,8 @@
 /* The subcommands, and what they share. */
 #include "base/buf.h"
 
+#include <stdbool.h>
+
 /* Exit statuses, everywhere. */
 enum {
 	EXIT_PASSED = 0,	 /* all passed */
@@ -13,6 +15,13 @@ enum {
 };
 
 int run_main(int argc, char **argv);
+/* The same, but first gets ready what can be, machines too, and begins when a byte can be read from `go` (or it
+ * is closed); -1: at once. */
+int run_when_told(int argc, char **argv, int go);
+/* Only looks at the options of run: EXIT_PASSED, with its paths and whether it will print JSON; else as
+ * run_main, -1 when it showed the help. */
+int run_options(int argc, char **argv, struct strv *paths, bool *json);
+int watch_main(int argc, char **argv);
 int check_main(int argc, char **argv);
 int new_main(int argc, char **argv);
 int compdb_main(int argc, char **argv);

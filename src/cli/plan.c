@@ -33,9 +33,20 @@ static void row_free(struct plan_row *row)
 	free(row->path);
 	free(row->name);
 	free(row->label);
+	for (size_t os = 0; os < 2; os++) {
+		if (row->configs[os])
+			config_free(row->configs[os]);
+		free(row->configs[os]);
+	}
 	if (row->expect)
 		expect_free(row->expect);
 	free(row->expect);
+}
+
+static void item_free(struct planned *item)
+{
+	free(item->why);
+	strv_free(&item->params);
 }
 
 void plan_free(struct plan *p)
@@ -43,7 +54,7 @@ void plan_free(struct plan *p)
 	for (size_t i = 0; i < p->nrows; i++)
 		row_free(&p->rows[i]);
 	for (size_t i = 0; i < p->n; i++)
-		free(p->items[i].why);
+		item_free(&p->items[i]);
 	free(p->rows);
 	free(p->columns);
 	free(p->items);
@@ -108,6 +119,29 @@ static int add_expect(struct plan_row *row, const struct plan_request *q)
 			"there is no file %s/expect that says what is to be found; see man kmodlab",
 			row->path);
 	return cli_fail(EXIT_USAGE, "%s", err.text);
+}
+
+/* Its kmodlab.ini, for each system that it is for. EXIT_PASSED or an exit status. */
+static int add_configs(struct plan_row *row)
+{
+	struct error err;
+
+	/* Thousands of finished modules are a kernel's, which has no such files. */
+	for (int os = 0; os < 2 && !row->swept; os++) {
+		struct config c;
+		int r = row->is_for[os] ? config_read(row->path, (enum target_os)os, &c, &err)
+					: -ENOENT;
+
+		if (!row->is_for[os] || r == -ENOENT)
+			continue;
+		if (r) {
+			config_free(&c);
+			return cli_fail(EXIT_USAGE, "%s", err.text);
+		}
+		row->configs[os] = xcalloc(1, sizeof c);
+		*row->configs[os] = c;
+	}
+	return EXIT_PASSED;
 }
 
 /* Adds the module whose source is in `dir`. False: there is none, and `err` says what there would have to be. */
@@ -205,6 +239,7 @@ static int add_path(struct plan *p, const char *path)
 			xasprintf("%s%s", above ? above : plain, files.v[i] + strlen(plain));
 
 		add_file(p, files.v[i], real);
+		p->rows[p->nrows - 1].swept = true;
 	}
 	return EXIT_PASSED;
 }
@@ -352,22 +387,14 @@ static const struct target *default_target(
 	return first;
 }
 
-static void plan_defaults(struct plan *p, const struct targets *all)
+static void plan_default(struct plan *p, size_t row, enum target_os os, const struct targets *all)
 {
-	static const enum target_os systems[] = {TARGET_LINUX, TARGET_FREEBSD};
+	const struct target *t = default_target(all, os, &p->rows[row]);
 
-	for (size_t row = 0; row < p->nrows; row++)
-		for (size_t i = 0; i < 2; i++) {
-			const struct target *t;
-
-			if (!p->rows[row].is_for[systems[i]])
-				continue;
-			t = default_target(all, systems[i], &p->rows[row]);
-			if (t)
-				add_on_target(p, row, t);
-			else
-				add_trial(p, row, column_of(p, NULL, systems[i]));
-		}
+	if (t)
+		add_on_target(p, row, t);
+	else
+		add_trial(p, row, column_of(p, NULL, os));
 }
 
 /* Whether there is a target among the chosen that the row is made for, of the same system, so that it need not
@@ -388,6 +415,61 @@ static bool was_told(const struct target_choices *chosen, size_t n)
 		if (chosen->items[i].target->os == chosen->items[n].target->os)
 			return true;
 	return false;
+}
+
+/* Plans one row on those of the targets that its kmodlab.ini names which are of this system. EXIT_PASSED or an exit
+ * status. */
+static int plan_named(struct plan *p, size_t row, enum target_os os, const struct strv *names,
+	const struct targets *all)
+{
+	struct target_choices chosen = {0};
+	int status = EXIT_PASSED;
+	struct error err;
+	size_t n = 0;
+
+	for (size_t i = 0; i + 1 < names->n && status == EXIT_PASSED; i += 2)
+		if (target_choose(all, names->v[i + 1], &chosen, &err))
+			status = cli_fail(EXIT_INFRASTRUCTURE, "%s: %s", names->v[i], err.text);
+	for (size_t i = 0; i < chosen.n; i++)
+		if (chosen.items[i].target->os == os)
+			chosen.items[n++] = chosen.items[i];
+	chosen.n = n;
+	for (size_t i = 0; i < n && status == EXIT_PASSED; i++) {
+		const struct target *t = chosen.items[i].target;
+
+		if (is_kind(&p->rows[row], t) ||
+			(!is_elsewhere(&p->rows[row], t, &chosen) && !was_told(&chosen, i)))
+			add_on_target(p, row, t);
+	}
+	free(chosen.items);
+	return status;
+}
+
+/* Plans one row when no target was typed. EXIT_PASSED or an exit status. */
+static int plan_row(struct plan *p, size_t row, const struct targets *all)
+{
+	static const enum target_os systems[] = {TARGET_LINUX, TARGET_FREEBSD};
+	const struct plan_row *r = &p->rows[row];
+	int status = EXIT_PASSED;
+	size_t before = p->n;
+
+	for (size_t i = 0; i < 2 && status == EXIT_PASSED; i++) {
+		enum target_os os = systems[i];
+		AUTO_STRV struct strv names = {0};
+
+		if (r->is_for[os] && r->configs[os])
+			config_targets(r->configs[os], os, &names);
+		if (names.n)
+			status = plan_named(p, row, os, &names, all);
+		else if (r->is_for[os])
+			plan_default(p, row, os, all);
+	}
+	if (status == EXIT_PASSED && p->n == before)
+		return cli_fail(EXIT_USAGE,
+			"no target that " CONFIG_NAME
+			" names is for a system that %s has source for",
+			r->path);
+	return status;
 }
 
 /* Plans one row on the targets that were chosen; EXIT_PASSED or an exit status. */
@@ -499,7 +581,7 @@ void plan_take_share(struct plan *p, unsigned shard, unsigned shards)
 		if (i % shards == shard - 1)
 			p->items[n++] = p->items[i];
 		else
-			free(p->items[i].why);
+			item_free(&p->items[i]);
 	p->n = n;
 	drop_rows(p);
 }
@@ -515,6 +597,19 @@ static int refuse_shard(const struct plan_request *q, unsigned *shard, unsigned 
 }
 
 /* ---- the whole ---- */
+
+/* Gives each trial what its row's kmodlab.ini says. */
+static void configure(struct plan *p, const struct plan_request *q)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct planned *item = &p->items[i];
+		enum target_os os = p->columns[item->column].os;
+
+		item->config = p->rows[item->row].configs[os];
+		if (item->config)
+			config_params(item->config, os, q->params, &item->params);
+	}
+}
 
 static int refuse_params(char *const *words)
 {
@@ -570,6 +665,8 @@ int plan_make(struct plan *p, const struct plan_request *q, const struct targets
 	for (size_t i = 0; i < p->nrows && status == EXIT_PASSED; i++) {
 		if (path_is_dir(p->rows[i].path))
 			status = add_expect(&p->rows[i], q);
+		if (status == EXIT_PASSED)
+			status = add_configs(&p->rows[i]);
 		p->expects = p->expects || p->rows[i].expect;
 	}
 	if (status != EXIT_PASSED)
@@ -577,8 +674,10 @@ int plan_make(struct plan *p, const struct plan_request *q, const struct targets
 	label_rows(p);
 	if (q->targets->n)
 		status = plan_targets(p, q, all);
-	else
-		plan_defaults(p, all);
+	for (size_t i = 0; i < p->nrows && !q->targets->n && status == EXIT_PASSED; i++)
+		status = plan_row(p, i, all);
+	if (status == EXIT_PASSED)
+		configure(p, q);
 	if (status == EXIT_PASSED)
 		status = refuse_missing(p, q->require);
 	if (status == EXIT_PASSED && q->shard)

@@ -7,6 +7,7 @@
  */
 #include "check/shelf.h"
 #include "target/target.h"
+#include "trial/config.h"
 #include "trial/expect.h"
 
 #include <stdbool.h>
@@ -28,7 +29,10 @@ struct plan_request {
 struct planned {
 	size_t row, column;
 	const struct expected *expected; /* the row's, for the column's target; or NULL */
-	char *why; /* it is skipped for this reason, though there is a target; or NULL */
+	const struct config *config;	 /* the row's, for the column's system; or NULL */
+	struct strv
+		params; /* of that and of the command line; `v` is NULL where there is no such file */
+	char *why;	/* it is skipped for this reason, though there is a target; or NULL */
 };
 
 struct plan_row {
@@ -36,9 +40,11 @@ struct plan_row {
 	char *name;  /* what its trials are called */
 	char *label; /* its name; or, where others are called the same, as much of its path as tells
 			them apart. No control characters */
-	bool is_for[2];	       /* by enum target_os */
-	bool found;	       /* below a directory that was named */
-	struct expect *expect; /* what is to be found of it; NULL: it does not say */
+	bool is_for[2];		   /* by enum target_os */
+	bool found;		   /* below a directory that was named */
+	bool swept;		   /* a file below such a directory */
+	struct config *configs[2]; /* its kmodlab.ini, by enum target_os; NULL: it has none */
+	struct expect *expect;	   /* what is to be found of it; NULL: it does not say */
 };
 
 struct plan_column {

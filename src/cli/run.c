@@ -2,13 +2,18 @@
 #include "cli/cli.h"
 
 #include "base/clock.h"
+#include "base/interrupt.h"
+#include "base/path.h"
 #include "cli/plan.h"
 #include "cli/reports.h"
 #include "cli/show.h"
+#include "machine/ahead.h"
 #include "trial/many.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -116,7 +121,8 @@ struct request {
 	unsigned jobs;
 	struct wanted reports;
 	bool console, require, verbose, expect;
-	const char *shard; /* as typed, or NULL */
+	const char *shard;   /* as typed, or NULL */
+	struct ahead *ahead; /* machines that are ready; or NULL */
 	char **paths;
 	size_t npaths;
 };
@@ -277,12 +283,34 @@ static char *why_skipped(enum target_os os)
 		plan_add_command(os));
 }
 
+/* The plan's trials, as many_run wants them; `why` is what to say where there is no target, by enum target_os. */
+static struct many_item *items_of(const struct plan *p, char *const why[2])
+{
+	struct many_item *items = xcalloc(p->n, sizeof *items);
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct planned *planned = &p->items[i];
+		const struct plan_column *c = &p->columns[planned->column];
+
+		items[i] = (struct many_item){.path = p->rows[planned->row].path,
+			.target = planned->why ? NULL : c->target,
+			.os = c->os,
+			.expected = planned->expected,
+			.config = planned->config,
+			.params = planned->params.v,
+			.why = planned->why ? planned->why : why[c->os]};
+	}
+	return items;
+}
+
 static int run_all(const struct request *q, const struct plan *p)
 {
-	AUTO_FREE struct many_item *items = xcalloc(p->n, sizeof *items);
 	AUTO_FREE char *no_linux = why_skipped(TARGET_LINUX);
 	AUTO_FREE char *no_freebsd = why_skipped(TARGET_FREEBSD);
-	struct many_options o = {.trial = q->trial, .jobs = q->jobs, .items = items, .n = p->n};
+	char *const why[2] = {[TARGET_LINUX] = no_linux, [TARGET_FREEBSD] = no_freebsd};
+	AUTO_FREE struct many_item *items = items_of(p, why);
+	struct many_options o = {
+		.trial = q->trial, .jobs = q->jobs, .items = items, .n = p->n, .ahead = q->ahead};
 	bool list = q->expect || (p->expects && plan_is_table(p));
 	enum show_kind kind = q->reports.json	  ? SHOW_JSON
 		: q->reports.ktap		  ? SHOW_KTAP
@@ -297,18 +325,6 @@ static int run_all(const struct request *q, const struct plan *p)
 	if (status)
 		return status;
 	show = show_new(kind, p, q->console, q->expect);
-	for (size_t i = 0; i < p->n; i++) {
-		const struct planned *planned = &p->items[i];
-		const struct plan_column *c = &p->columns[planned->column];
-
-		items[i] = (struct many_item){.path = p->rows[planned->row].path,
-			.target = planned->why ? NULL : c->target,
-			.os = c->os,
-			.expected = planned->expected,
-			.why = planned->why		  ? planned->why
-				: c->os == TARGET_FREEBSD ? no_freebsd
-							  : no_linux};
-	}
 	o.trial.keep_log = true;
 	o.trial.given = p->given;
 	o.trial.frames = q->reports.files.html;
@@ -324,50 +340,135 @@ static int run_all(const struct request *q, const struct plan *p)
 	return r ? cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text) : status;
 }
 
-int run_main(int argc, char **argv)
+static struct plan_request plan_of(const struct request *q)
 {
-	struct request q = {.trial = {.build_timeout_ms = 600000,
-				    .call_timeout_ms = 30000,
-				    .boot_timeout_ms = 120000,
-				    .memory_mib = 256,
-				    .cpus = 2,
-				    .exercise_timeout_ms = 30000,
-				    .seed = (uint64_t)clock_us() % 1000000},
+	return (struct plan_request){.paths = q->paths,
+		.npaths = q->npaths,
+		.targets = &q->targets,
+		.params = q->trial.params,
+		.require = q->require,
+		.shard = q->shard,
+		.command = "run",
+		.expect = q->expect};
+}
+
+/* Starts the machines that the trials would need as things are now, if they can be run. */
+static void start_machines(struct request *q)
+{
+	struct plan_request request = plan_of(q);
+	char *const why[2] = {NULL, NULL};
+	struct targets all = {0};
+	struct plan plan = {0};
+	struct error ignored;
+
+	q->ahead = ahead_new(q->jobs);
+	if (!targets_load(&all, &ignored) && plan_make(&plan, &request, &all) == EXIT_PASSED) {
+		AUTO_FREE struct many_item *items = items_of(&plan, why);
+		struct many_options o = {.trial = q->trial,
+			.jobs = q->jobs,
+			.items = items,
+			.n = plan.n,
+			.ahead = q->ahead};
+
+		o.trial.typed = &q->typed;
+		many_prepare(&o);
+	}
+	plan_free(&plan);
+	targets_free(&all);
+}
+
+/* Makes ready what can be before the word to begin comes from `go`. What is wrong is not told of yet: it may be
+ * mended until then. EXIT_PASSED, or -1 when there was a signal instead. */
+static int get_ready(struct request *q, int go)
+{
+	AUTO_CLOSE int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	AUTO_CLOSE int kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	struct pollfd fds[] = {{go, POLLIN, 0}, {interrupt_fd(), POLLIN, 0}};
+
+	dup2(nowhere, STDERR_FILENO);
+	start_machines(q);
+	fflush(stderr);
+	dup2(kept, STDERR_FILENO);
+	while (!interrupt_pending() && poll(fds, 2, -1) < 0 && errno == EINTR)
+		;
+	return interrupt_pending() ? -1 : EXIT_PASSED;
+}
+
+static void request_begin(struct request *q, int *argc, char **argv)
+{
+	int split = 0;
+
+	*q = (struct request){.trial = {.build_timeout_ms = 600000,
+				      .call_timeout_ms = 30000,
+				      .boot_timeout_ms = 120000,
+				      .memory_mib = 256,
+				      .cpus = 2,
+				      .exercise_timeout_ms = 30000,
+				      .seed = (uint64_t)clock_us() % 1000000},
 		.jobs = processors()};
+	/* Cut the parameters off first, so that getopt's reordering does not mix them in. */
+	while (split < *argc && strcmp(argv[split], "--"))
+		split++;
+	if (split < *argc)
+		q->trial.params = argv + split + 1;
+	*argc = split;
+}
+
+static void request_end(struct request *q)
+{
+	strv_free(&q->targets);
+	strv_free(&q->silence);
+	strv_free(&q->typed);
+}
+
+int run_options(int argc, char **argv, struct strv *paths, bool *json)
+{
+	struct request q;
+	int status;
+
+	request_begin(&q, &argc, argv);
+	status = take_options(argc, argv, &q);
+	for (int i = optind; i < argc && status == EXIT_PASSED; i++)
+		strv_add(paths, argv[i]);
+	*json = q.reports.json || q.reports.ktap;
+	request_end(&q);
+	return status;
+}
+
+int run_when_told(int argc, char **argv, int go)
+{
+	struct request q;
 	struct targets all = {0};
 	struct plan plan = {0};
 	struct error err;
-	int split = 0, status;
+	int status;
 
-	/* Cut the parameters off first, so that getopt's reordering does not mix them in. */
-	while (split < argc && strcmp(argv[split], "--"))
-		split++;
-	if (split < argc)
-		q.trial.params = argv + split + 1;
-	status = take_options(split, argv, &q);
+	request_begin(&q, &argc, argv);
+	status = take_options(argc, argv, &q);
 	if (status == EXIT_PASSED) {
 		q.paths = argv + optind;
-		q.npaths = (size_t)(split - optind);
+		q.npaths = (size_t)(argc - optind);
 	}
+	if (status == EXIT_PASSED && go >= 0)
+		status = get_ready(&q, go);
 	if (status == EXIT_PASSED && targets_load(&all, &err))
 		status = cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text);
-	if (status == EXIT_PASSED)
-		status = plan_make(&plan,
-			&(struct plan_request){.paths = q.paths,
-				.npaths = q.npaths,
-				.targets = &q.targets,
-				.params = q.trial.params,
-				.require = q.require,
-				.shard = q.shard,
-				.command = "run",
-				.expect = q.expect},
-			&all);
+	if (status == EXIT_PASSED) {
+		struct plan_request request = plan_of(&q);
+
+		status = plan_make(&plan, &request, &all);
+	}
 	if (status == EXIT_PASSED)
 		status = run_all(&q, &plan);
+	else
+		ahead_free(q.ahead);
 	plan_free(&plan);
 	targets_free(&all);
-	strv_free(&q.targets);
-	strv_free(&q.silence);
-	strv_free(&q.typed);
+	request_end(&q);
 	return status < 0 ? EXIT_PASSED : status;
+}
+
+int run_main(int argc, char **argv)
+{
+	return run_when_told(argc, argv, -1);
 }

@@ -96,6 +96,8 @@ static struct json_object *finding_json(const struct finding *f)
 	put(o, "excerpt", f->excerpt);
 	if (f->silenced)
 		json_object_object_add(o, "silenced", json_object_new_boolean(true));
+	if (f->expected)
+		json_object_object_add(o, "expected", json_object_new_boolean(true));
 	return o;
 }
 

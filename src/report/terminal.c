@@ -14,6 +14,13 @@
 /* Of one whose essence stands above it already. */
 #define TRACED_EXCERPT 6
 
+static bool colour_anyway;
+
+void terminal_colour_anyway(void)
+{
+	colour_anyway = true;
+}
+
 void terminal_setup(struct terminal *term, FILE *out)
 {
 	const char *no_color = getenv("NO_COLOR"), *kind = getenv("TERM");
@@ -23,7 +30,7 @@ void terminal_setup(struct terminal *term, FILE *out)
 	if (!getcwd(term->cwd, sizeof term->cwd))
 		term->cwd[0] = 0;
 	term->live = terminal && kind && strcmp(kind, "dumb");
-	term->colour = term->live && !(no_color && *no_color);
+	term->colour = (term->live || colour_anyway) && !(no_color && *no_color);
 }
 
 void terminal_paint(struct terminal *term, const char *code, const char *text)
@@ -302,6 +309,18 @@ static void show_frames(struct terminal *term, const struct stack_use *s)
 	}
 }
 
+/* One that is expected: that it was found is all that there is to say. */
+static void show_expected(struct terminal *term, const struct finding *f)
+{
+	AUTO_BUF struct buf text = {0};
+
+	buf_addf(&text, "  as expected: %s", f->rule);
+	if (f->file && f->line)
+		buf_addf(&text, " at %s:%u", short_file(term, f->file), f->line);
+	buf_adds(&text, "\n");
+	terminal_paint(term, DIM, text.data);
+}
+
 void terminal_finish(struct terminal *term, const struct trial *t)
 {
 	AUTO_FREE char *verdict = NULL;
@@ -315,7 +334,9 @@ void terminal_finish(struct terminal *term, const struct trial *t)
 	if (t->run.ncalls)
 		show_log(term, t, t->run.ncalls);
 	for (size_t i = 0; i < t->findings.n; i++)
-		if (t->findings.items[i].silenced)
+		if (t->findings.items[i].expected)
+			show_expected(term, &t->findings.items[i]);
+		else if (t->findings.items[i].silenced)
 			silenced++;
 		else
 			terminal_finding(term, &t->findings.items[i]);

@@ -32,6 +32,8 @@ struct terminal {
 /* For `out`: colour and live lines on a terminal only, no colour with NO_COLOR set (no-color.org) or
  * TERM=dumb. */
 void terminal_setup(struct terminal *term, FILE *out);
+/* Colour, but no live lines, from now on also where `out` is none: somebody shows what is written on a terminal. */
+void terminal_colour_anyway(void);
 /* Writes `text`, in colour where there is colour ("" for none). */
 void terminal_paint(struct terminal *term, const char *code, const char *text);
 /* To be given to trial_run as `watch`, with a struct terminal as `arg`. What it was not called for is made

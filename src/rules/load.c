@@ -405,5 +405,48 @@ const struct rule rules_load[] = {
 			"that the finding names, remove the target and add it again; or leave it: "
 			"--exercise=auto uses the module's files without any of that.",
 	},
+	{
+		.id = "finding-missing",
+		.severity = SEVERITY_ERROR,
+		.class = CLASS_TEST,
+		.on_linux = SIGHT_STOCK,
+		.on_freebsd = SIGHT_STOCK,
+		.title = "what kmodlab.ini expects to be found was not found",
+		.meaning =
+			"The module's kmodlab.ini has a line `finding = RULE` in [expect], and no finding "
+			"of that rule, in that line of the source if one is given, came up.",
+		.linux_example = "# kmodlab.ini\n[expect]\nfinding = kernel-warning@hello.c:42\n",
+		.remedy =
+			"If the mistake is mended, take the line away. If the source has moved, "
+			"correct the number. If it is to come up still, see by the log why it does not.",
+	},
+	{
+		.id = "log-missing",
+		.severity = SEVERITY_ERROR,
+		.class = CLASS_TEST,
+		.on_linux = SIGHT_STOCK,
+		.on_freebsd = SIGHT_STOCK,
+		.title = "a line that is to be in the kernel's log is not there",
+		.meaning =
+			"The module's kmodlab.ini has a line `log = TEXT` in [expect], and no line of the "
+			"log has that text in it.",
+		.linux_example = "# kmodlab.ini\n[expect]\nlog = hello: ready\n",
+		.remedy =
+			"The lines that are there show which way the module went instead. pr_debug() is "
+			"silent unless DEBUG is defined.",
+	},
+	{
+		.id = "log-unwanted",
+		.severity = SEVERITY_ERROR,
+		.class = CLASS_TEST,
+		.on_linux = SIGHT_STOCK,
+		.on_freebsd = SIGHT_STOCK,
+		.title = "a line that is not to be in the kernel's log is there",
+		.meaning =
+			"The module's kmodlab.ini has a line `log-not = TEXT` in [expect], and a line of "
+			"the log has that text in it.",
+		.linux_example = "# kmodlab.ini\n[expect]\nlog-not = hello: falling back\n",
+		.remedy = "Find out why the module, or the kernel about it, says so.",
+	},
 	{.id = NULL},
 };

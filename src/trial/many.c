@@ -9,7 +9,9 @@
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "machine/ahead.h"
+#include "trial/config.h"
 #include "trial/expect.h"
+#include "trial/load.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -70,24 +72,37 @@ static void watch(void *arg, const struct trial *t, enum stage stage, const stru
 	pthread_mutex_unlock(&m->lock);
 }
 
-static bool run_one(struct work *w, struct trial *t)
+/* What the trial `i` is run with. */
+static struct trial_options options_of(const struct many_options *o, size_t i)
 {
-	const struct many_options *o = w->m->o;
-	const struct many_item *item = &o->items[w->i];
-	size_t next = w->i + o->jobs;
+	const struct many_item *item = &o->items[i];
+	size_t next = i + o->jobs;
 	struct trial_options options = o->trial;
 
 	options.path = item->path;
 	options.target = item->target;
 	options.next_target = next < o->n ? o->items[next].target : NULL;
+	options.expected = item->expected;
+	if (item->params)
+		options.params = item->params;
+	if (item->config)
+		config_apply(item->config, item->os, &options);
+	if (item->expected)
+		expect_apply(item->expected, &options);
+	return options;
+}
+
+static bool run_one(struct work *w, struct trial *t)
+{
+	const struct many_options *o = w->m->o;
+	const struct many_item *item = &o->items[w->i];
+	struct trial_options options = options_of(o, w->i);
+
 	options.ahead = w->m->ahead;
 	options.watch = watch;
 	options.arg = w;
-	options.expected = item->expected;
 	for (size_t i = w->i + 1; i < o->n && options.keep_log; i++)
 		options.keep_log = !o->items[i].target;
-	if (item->expected)
-		expect_apply(item->expected, &options);
 	if (!item->target)
 		trial_skip(&options, item->os, item->why, t);
 	else if (trial_run(&options, t) == -EINTR)
@@ -236,7 +251,7 @@ static void open_many(struct many *m, const struct many_options *o)
 	pthread_condattr_t attributes;
 
 	*m = (struct many){.o = o, .slots = xcalloc(o->n, sizeof *m->slots)};
-	m->ahead = ahead_new(o->jobs);
+	m->ahead = o->ahead ? o->ahead : ahead_new(o->jobs);
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -251,6 +266,17 @@ static void close_many(struct many *m)
 	pthread_cond_destroy(&m->news);
 	pthread_mutex_destroy(&m->lock);
 	free(m->slots);
+}
+
+void many_prepare(const struct many_options *o)
+{
+	for (size_t i = 0; i < o->n && i < o->jobs; i++) {
+		struct trial_options options = options_of(o, i);
+
+		options.ahead = o->ahead;
+		if (options.target)
+			load_prepare(&options);
+	}
 }
 
 int many_run(const struct many_options *o, struct error *err)

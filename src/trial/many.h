@@ -22,6 +22,8 @@ struct many_item {
 	const char *why;
 	const struct expected
 		*expected; /* what is to be found, and options of its own; may be NULL */
+	const struct config *config; /* its kmodlab.ini; may be NULL */
+	char *const *params;	     /* its own instead of those that all have; NULL: it has none */
 };
 
 struct many_options {
@@ -30,6 +32,8 @@ struct many_options {
 	unsigned jobs; /* trials at a time, at least 1 */
 	const struct many_item *items;
 	size_t n;
+	/* Machines that were started before (many_prepare), which are many_run's to close; NULL: none were. */
+	struct ahead *ahead;
 
 	/* All of these may be NULL but `done`; all get `arg`. But for `watch` and `over` they are called
 	 * on the thread that called many_run. */
@@ -54,6 +58,10 @@ struct many_options {
 	void (*over)(void *arg, size_t i, struct trial *t);
 	void *arg;
 };
+
+/* Starts a machine for each of the first trials, one for each job, into `o->ahead` (machine/ahead.h). The thread
+ * that calls it is to outlive them. */
+void many_prepare(const struct many_options *o);
 
 /* Runs them. When a signal came (interrupt_pending), those that run are ended, no other is begun, and what
  * was finished by then is handed over. 0, or -errno with the sentence set when no worker could be started. */

@@ -11,6 +11,7 @@
 #include "trial/expect.h"
 #include "trial/lastlog.h"
 #include "trial/load.h"
+#include "trial/wanted.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -466,6 +467,8 @@ int trial_run(const struct trial_options *o, struct trial *t)
 	}
 	if (o->silence)
 		findings_silence(&t->findings, o->silence);
+	if (o->config && !r)
+		wanted_judge(o->config, o->target, &t->run, &t->findings);
 	t->took_us = clock_us() - began;
 	t->class = findings_worst(&t->findings);
 	t->verdict = r ? VERDICT_INFRASTRUCTURE

@@ -119,6 +119,7 @@ struct trial_options {
 	const struct strv
 		*typed; /* the options that the user gave, which no file overrules; may be NULL */
 	const struct expected *expected; /* what is to be found (trial/expect.h); may be NULL */
+	const struct config *config;	 /* what the module's kmodlab.ini says; may be NULL */
 
 	/* Told of the trial as it goes: before a stage (`done` NULL) and after it. May be NULL. */
 	void (*watch)(void *arg, const struct trial *t, enum stage stage, const struct step *done);

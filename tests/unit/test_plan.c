@@ -137,6 +137,39 @@ static void without_a_target_named_the_oldest_of_each_system_is_taken(void **sta
 	targets_free(&all);
 }
 
+static void its_configuration_names_targets_when_none_is_typed(void **state)
+{
+	struct targets all = make_targets();
+
+	(void)state;
+	put_sources();
+	put("hello/kmodlab.ini", "[run]\ntarget = debian:*\n");
+	expect(&all, WORDS("hello"), "hello xx\ntable");
+	expect(&all, WORDS("hello", "-t", "debian:trixie"), "hello x\nstory");
+	put("both/kmodlab.ini", "[run.linux]\ntarget = debian:trixie\n");
+	expect(&all, WORDS("both"), "both xx\nstory");
+	put("both/kmodlab.ini", "[run]\ntarget = debian:trixie\n");
+	expect(&all, WORDS("both"), "both x\nstory");
+	targets_free(&all);
+}
+
+static void a_configuration_that_is_wrong_is_refused(void **state)
+{
+	struct targets all = make_targets();
+
+	(void)state;
+	put_sources();
+	put("hello/kmodlab.ini", "[run]\ncpu = 1\n");
+	refused(&all, WORDS("hello"), EXIT_USAGE, "hello/kmodlab.ini:2: [run] has no key 'cpu'");
+	put("hello/kmodlab.ini", "[run]\n\ntarget = debian:sid\n");
+	refused(&all, WORDS("hello"), EXIT_INFRASTRUCTURE,
+		"hello/kmodlab.ini:3: debian:sid/cloud is not among the targets");
+	put("hello/kmodlab.ini", "[run]\ntarget = freebsd:14.0\n");
+	refused(&all, WORDS("hello"), EXIT_USAGE,
+		"no target that kmodlab.ini names is for a system");
+	targets_free(&all);
+}
+
 static void a_system_without_a_target_is_skipped(void **state)
 {
 	struct targets all = make_targets();
@@ -456,6 +489,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(without_a_target_named_the_oldest_of_each_system_is_taken),
+		TEST(its_configuration_names_targets_when_none_is_typed),
+		TEST(a_configuration_that_is_wrong_is_refused),
 		TEST(a_system_without_a_target_is_skipped),
 		TEST(all_and_patterns_mean_targets_in_the_registrys_order),
 		TEST(what_fits_nothing_is_refused_and_says_what_there_is),
