@@ -23,9 +23,32 @@ static const struct new_license licenses[] = {
 
 #define NLICENSES (sizeof licenses / sizeof *licenses)
 
-/* Names that are taken: by the file of the test; by the systems' directories, which "linux" is in C too; and by what the
- * kernels' headers declare, so that no function of ours can be called NAME_init, NAME_open, NAME_read, ... */
-static const char *const taken[] = {"test", "linux", "freebsd", "unix", "kernel", "module", NULL};
+/* Names that are taken: by the file of the test, and by the systems. */
+static const char *const ours[] = {"freebsd", "linux", "test", "unix", NULL};
+
+/* And those of which the headers that the templates include (of Linux 5.10 to 7.2, and FreeBSD 14) declare NAME_init, NAME_open,
+ * NAME_read or whatever else is in the templates. */
+static const char *const theirs[] = {"acpi", "alarm", "atomic", "atomic64", "bcd2bin", "bin2bcd",
+	"bitmap", "block", "cmpxchg", "cmpxchg128", "cmpxchg64", "complete", "cpu", "cr4", "cred",
+	"d", "default", "demangle", "dentry", "detach", "devres", "do", "down", "downgrade",
+	"driver", "dump", "event", "f", "filemap", "files", "filp", "finish", "fork", "get",
+	"hex2ascii", "hrtimer", "hrtimers", "ib", "icount", "ida", "idr", "initmem", "inode",
+	"instrument", "interval", "kcsan", "kernel", "kernfs", "key", "kill", "klist", "kmsg",
+	"kobject", "kref", "kset", "lo", "lock", "lockdep", "lockref", "lruvec", "mangle", "mas",
+	"md", "module", "mt", "mutex", "net", "no", "nonseekable", "noop", "oops", "paging",
+	"pidfd", "pmd", "poking", "proc", "pte", "pti", "pud", "put", "random", "rcu", "rcuref",
+	"rcuwait", "refcount", "replace", "rhashtable", "rhltable", "rtc", "rwlock", "rwsem",
+	"sbuf", "sema", "seq", "seqcount", "seqlock", "signals", "simple", "single", "smp",
+	"sparse", "spin", "srcu", "stream", "syscall", "sysctl", "sysfs", "this", "tile", "time",
+	"timekeeping", "timerqueue", "timers", "tsc", "up", "uprobe", "uprobes", "vfs", "workqueue",
+	"x86", "xa", "xchg", NULL};
+
+static bool is_among(const char *word, const char *const *words)
+{
+	while (*words && strcasecmp(*words, word))
+		words++;
+	return *words;
+}
 
 const char *const *new_kinds(void)
 {
@@ -72,12 +95,13 @@ int new_name(const char *dir, char **name, struct error *err)
 				"'%s' cannot be a module's name: it is to begin with a letter, and to "
 				"have only letters (a-z), digits, '_' and '-' in it",
 				base);
-	for (size_t i = 0; taken[i]; i++)
-		if (!strcasecmp(taken[i], base))
-			return error_set(err, EINVAL,
-				"the name %s means something else already: choose another, my_%s for "
-				"one",
-				base, base);
+	if (is_among(base, ours) || is_among(base, theirs))
+		return error_set(err, EINVAL,
+			is_among(base, ours)
+				? "the name %s means something else already: choose another, my_%s for one"
+				: "the kernel has functions whose names begin with %s_: choose another name, "
+				  "my_%s for one",
+			base, base);
 	for (char *c = base; *c; c++)
 		if (*c == '-')
 			*c = '_';

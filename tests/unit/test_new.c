@@ -63,6 +63,9 @@ static void a_name_that_means_something_else_is_refused(void **state)
 	refuse_name("test", "my_test");
 	refuse_name("drivers/linux", "means something else");
 	refuse_name("FreeBSD", "means something else");
+	refuse_name("mutex", "functions whose names begin with mutex_");
+	refuse_name("driver", "my_driver");
+	expect_name("drivers", "drivers");
 }
 
 static void an_author_may_stand_in_a_string(void **state)
