@@ -22,11 +22,13 @@
 /* Options whose values are a few words that their help does not list by themselves. */
 static const struct {
 	const char *option;
-	const char *words[6];
+	const char *words[10];
 } choices[] = {
 	{"--accel", {"auto", "kvm", "tcg"}},
 	{"--exercise", {"tests", "auto", "none"}},
-	{"--executor", {"local", "slurm"}},
+	{"--kind", {"hello", "chardev", "sysctl-proc"}},
+	{"--level", {"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}},
+	{"--license", {"bsd", "gpl", "mit"}},
 };
 
 /* The lines of a help text. */
@@ -46,6 +48,15 @@ static void help_of(const char *first, const char *second, struct strv *lines)
 	if (proc_run(first ? argv : (char *[]){argv[0], "--help", NULL}, HELP_MS, take_line, NULL,
 		    lines, NULL, &err))
 		strv_free(lines);
+}
+
+/* Whether a help text has words in it. */
+static bool says(const struct strv *help, const char *words)
+{
+	for (size_t i = 0; i < help->n; i++)
+		if (strstr(help->v[i], words))
+			return true;
+	return false;
 }
 
 /* What is typed, and what of it stands in front of the part that is completed ("--target="). */
@@ -290,6 +301,8 @@ static void complete_command(char *const *words, int n)
 		strv_free(&help);
 		help_of(words[0], verb, &help);
 	}
+	if (says(&help, "options are those of run"))
+		help_of("run", NULL, &help);
 	/* What comes behind -- is the module's. */
 	for (int i = 1; i < n - 1; i++)
 		if (!strcmp(words[i], "--"))

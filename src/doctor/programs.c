@@ -29,7 +29,7 @@ static const struct tool {
 	{"bmake", "bmake", NULL, false, "building modules for FreeBSD"},
 	{"awk", "original-awk", "--version", false,
 		"building modules for FreeBSD, whose scripts the other awks do not take"},
-	{"gdb", "gdb", "--version", false, "stepping through a module"},
+	{"gdb", "gdb", "--version", false, "`kmodlab debug`: stepping through a module"},
 	{"make", "make", "--version", false, "building for the targets host and tree:DIR"},
 	{"gcc", "gcc", "--version", false, "building for the targets host and tree:DIR"},
 };
@@ -190,7 +190,7 @@ static void look_at_curl(struct checkups *all)
 static void look_at_busybox(struct checkups *all)
 {
 	static const char purpose[] =
-		"running a module's test.sh in the machine, and the shell in there";
+		"running a module's test.sh, and `kmodlab shell`, in the machine";
 	AUTO_FREE char *path = path_program("busybox");
 	AUTO_BUF struct buf bytes = {0};
 	struct checkup *c;
