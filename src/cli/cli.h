@@ -17,6 +17,7 @@ int check_main(int argc, char **argv);
 int compdb_main(int argc, char **argv);
 int target_main(int argc, char **argv);
 int judge_main(int argc, char **argv);
+int debug_main(int argc, char **argv);
 int explain_main(int argc, char **argv);
 /* Removes the snapshots that were not used for so many days, or cannot be used any more; says which. Its
  * exit status. */

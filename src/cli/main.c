@@ -22,6 +22,7 @@ static const struct {
 } commands[] = {
 	{"run", run_main, "build, load, unload and judge a module in a throwaway machine"},
 	{"check", check_main, "say what a finished module tells without being run"},
+	{"debug", debug_main, "gdb in the machine, stopped at a module's first instruction"},
 	{"compdb", compdb_main, "tell an editor (clangd) how a module's sources are compiled"},
 	{"target", target_main, "add, list, show and remove kernels to test against"},
 	{"judge", judge_main, "say what a saved kernel log tells, and where in a module's source"},
