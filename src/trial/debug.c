@@ -275,6 +275,10 @@ static int start_gdb(struct session *s, struct error *err)
 	stub_close(&s->stub);
 	/* Ctrl-C is gdb's. */
 	interrupt_leave_keys(true);
+	if (!s->options->quiet)
+		fprintf(stderr,
+			"kmodlab: %s on %s is about to begin; quit throws the machine away\n",
+			s->t->kos[s->index].name, s->t->target->name);
 	fflush(stdout);
 	r = r
 		?: proc_start(&s->gdb,
