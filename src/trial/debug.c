@@ -14,9 +14,11 @@
 #include "machine/stuck.h"
 
 #include <ctype.h>
+#include <elf.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,19 +198,40 @@ __attribute__((format(printf, 3, 4))) static void add_silent(
 	buf_adds(out, s->gdb_version >= 10 ? " | cat >/dev/null\n" : "\n");
 }
 
+/* gdb moves the sections of a file in which each says that it is at 0. Some linker scripts leave addresses in them that mean
+ * nothing. */
+static void clear_addresses(char *bytes, size_t len)
+{
+	Elf64_Ehdr head;
+
+	if (len < sizeof head)
+		return;
+	memcpy(&head, bytes, sizeof head);
+	for (size_t i = 0; i < head.e_shnum && head.e_shentsize >= sizeof(Elf64_Shdr); i++) {
+		uint64_t at = head.e_shoff + i * head.e_shentsize;
+
+		if (head.e_shoff > len || at > len - sizeof(Elf64_Shdr))
+			return;
+		memset(bytes + at + offsetof(Elf64_Shdr, sh_addr), 0, sizeof(Elf64_Addr));
+	}
+}
+
 /* The module's file with its symbols, for gdb to read. */
 static int add_module(
 	const struct session *s, const struct debug_module *m, struct buf *out, struct error *err)
 {
 	const struct module_file *file = &s->t->modules.items[m->index];
 	AUTO_FREE char *path = xasprintf("%s/%s.ko", s->dir.path, file->name);
-	AUTO_BUF struct buf line = {0};
+	AUTO_BUF struct buf line = {0}, bytes = {0};
 	int r = 0;
 
 	if (!m->n)
 		return 0;
-	if (!file->debug)
-		r = path_write(path, file->bytes, file->len, err);
+	if (!file->debug) {
+		buf_add(&bytes, file->bytes, file->len);
+		clear_addresses(bytes.data, bytes.len);
+		r = path_write(path, bytes.data, bytes.len, err);
+	}
 	add_quoted(&line, file->debug ? file->debug : path);
 	for (size_t i = 0; i < m->n; i++) {
 		buf_adds(&line, " -s ");

@@ -88,7 +88,7 @@ static void the_trial_goes_on_to_the_exit(void **state)
 	struct outcome o;
 
 	(void)state;
-	o = lab_run("debug", "-t", BOOKWORM, "--batch", "--ex", "break last", "--ex", "continue",
+	o = lab_run("debug", "-t", TRIXIE, "--batch", "--ex", "break last", "--ex", "continue",
 		"--ex", "print answer", "--ex", "continue", "--ex", "print 6 * 7", dir, NULL);
 	expect_status(&o, 0);
 	expect_said(&o, "hit Breakpoint 1, last () at ");
