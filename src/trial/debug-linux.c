@@ -9,13 +9,17 @@
 
 #include "base/clock.h"
 #include "base/path.h"
+#include "machine/stuck.h"
 #include "trial/kernel-elf.h"
+#include "trial/kernel-frames.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define KALLSYMS_MAX ((size_t)64 << 20)
+#define TABLE_MAX    ((size_t)64 << 20)
 #define NAP_MS	     50
 
 /* A worker that sleeps at the gate, and is to wake up there. */
@@ -75,7 +79,7 @@ static int read_file(struct session *s, const struct nap *n, const char *path, s
 
 int debug_learn_linux(struct session *s, struct error *err)
 {
-	AUTO_BUF struct buf text = {0}, elf = {0};
+	AUTO_BUF struct buf text = {0};
 	const struct address *gate;
 	int r = read_file(s, NULL, "/proc/kallsyms", &text, err);
 
@@ -83,10 +87,45 @@ int debug_learn_linux(struct session *s, struct error *err)
 		return r;
 	addresses_add_kallsyms(&s->kernel, text.data ? text.data : "", text.len);
 	gate = addresses_named(&s->kernel, "do_one_initcall", NULL);
-	if (!gate || !kernel_elf(&s->kernel, &elf))
+	if (!gate)
 		return error_set(err, EIO,
 			"this kernel does not tell its symbols' addresses (CONFIG_KALLSYMS)");
 	s->gates[s->ngates++] = gate->at;
+	return 0;
+}
+
+/* The memory between two symbols; false when there is none, or nobody knows where. */
+static bool read_table(
+	struct session *s, const char *from, const char *to, struct buf *out, uint64_t *at)
+{
+	const struct address *a = addresses_named(&s->kernel, from, NULL);
+	const struct address *b = addresses_named(&s->kernel, to, NULL);
+
+	if (!a || !b || b->at <= a->at || b->at - a->at > TABLE_MAX)
+		return false;
+	*at = a->at;
+	buf_reserve(out, b->at - a->at);
+	out->len = machine_peek(s->m, s->cpu, a->at, out->data, b->at - a->at);
+	return out->len == b->at - a->at;
+}
+
+/* Writes the file with the kernel's symbols and, if the kernel has such tables (CONFIG_UNWINDER_ORC), the way from a
+ * function to its caller. */
+static int write_kernel(struct session *s, bool stands, struct error *err)
+{
+	AUTO_BUF struct buf ip = {0}, orc = {0}, frames = {0}, elf = {0};
+	uint64_t ip_at, orc_at;
+	int major = 0, minor = 0;
+
+	sscanf(machine_hello(s->m)->release, "%d.%d", &major, &minor);
+	if (stands && read_table(s, "__start_orc_unwind_ip", "__stop_orc_unwind_ip", &ip, &ip_at) &&
+		read_table(s, "__start_orc_unwind", "__stop_orc_unwind", &orc, &orc_at))
+		kernel_frames((const uint8_t *)ip.data, ip_at, (const uint8_t *)orc.data,
+			ip.len / 4 < orc.len / 6 ? ip.len / 4 : orc.len / 6,
+			major > 6 || (major == 6 && minor >= 4), &frames);
+	if (!kernel_elf(&s->kernel, &frames, &elf))
+		return error_set(err, EIO,
+			"this kernel does not tell its symbols' addresses (CONFIG_KALLSYMS)");
 	s->kernel_file = xasprintf("%s/kernel", s->dir.path);
 	return path_write(s->kernel_file, elf.data, elf.len, err);
 }
@@ -129,7 +168,7 @@ static int place_all(struct session *s, const struct nap *n, struct error *err)
 
 int debug_place_linux(struct session *s, struct error *err)
 {
-	return place_all(s, NULL, err);
+	return write_kernel(s, false, err) ?: place_all(s, NULL, err);
 }
 
 int debug_pass_linux(struct session *s, struct error *err)
@@ -143,6 +182,7 @@ int debug_pass_linux(struct session *s, struct error *err)
 		return error_set(err, EIO, "this kernel has no msleep()");
 	r = stub_registers(&s->stub, s->cpu, n.regs, err);
 	init = n.regs[STUB_RDI];
+	r = r ?: write_kernel(s, true, err);
 	r = r ?: send_to_sleep(s, &n, err);
 	r = r ?: place_all(s, &n, err);
 	if (!r)

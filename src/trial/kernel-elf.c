@@ -9,9 +9,9 @@
 #include <string.h>
 
 /* In the order of the section table; [0] is the null section. */
-enum { TEXT = 1, BEFORE, START, AFTER, SYMTAB, STRTAB, SHSTRTAB, SECTIONS };
+enum { TEXT = 1, BEFORE, START, AFTER, SYMTAB, STRTAB, SHSTRTAB, FRAMES, SECTIONS };
 
-static const char names[] = "\0.text\0.data\0.init.text\0.symtab\0.strtab\0.shstrtab";
+static const char names[] = "\0.text\0.data\0.init.text\0.symtab\0.strtab\0.shstrtab\0.debug_frame";
 
 static unsigned name_of(const char *section)
 {
@@ -76,7 +76,7 @@ static uint64_t size_of(const struct addresses *a, size_t i, const Elf64_Shdr *i
 	return end - at;
 }
 
-bool kernel_elf(struct addresses *a, struct buf *out)
+bool kernel_elf(struct addresses *a, const struct buf *frames, struct buf *out)
 {
 	Elf64_Shdr h[SECTIONS] = {0};
 	AUTO_BUF struct buf symbols = {0}, strings = {0};
@@ -132,10 +132,18 @@ bool kernel_elf(struct addresses *a, struct buf *out)
 		.sh_offset = at,
 		.sh_size = sizeof names,
 		.sh_addralign = 1};
+	at += sizeof names;
+	h[FRAMES] = (Elf64_Shdr){.sh_name = name_of(".debug_frame"),
+		.sh_type = SHT_PROGBITS,
+		.sh_offset = at,
+		.sh_size = frames ? frames->len : 0,
+		.sh_addralign = 1};
 	buf_add(out, &head, sizeof head);
 	buf_add(out, h, sizeof h);
 	buf_add(out, symbols.data, symbols.len);
 	buf_add(out, strings.data, strings.len);
 	buf_add(out, names, sizeof names);
+	if (frames)
+		buf_add(out, frames->data, frames->len);
 	return true;
 }

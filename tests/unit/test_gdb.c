@@ -64,7 +64,7 @@ static void a_kernels_symbols_become_a_program_for_gdb(void **state)
 	(void)state;
 	elf_version(EV_CURRENT);
 	addresses_add_kallsyms(&a, symbols, sizeof symbols - 1);
-	assert_true(kernel_elf(&a, &file));
+	assert_true(kernel_elf(&a, NULL, &file));
 	assert_true(find(&file, "do_one_initcall", &sym, &section));
 	assert_int_equal(sym.st_value, 0xffffffff81002460);
 	assert_int_equal(sym.st_size, 0x3000 - 0x2460);
@@ -93,7 +93,7 @@ static void symbols_without_a_kernel_become_nothing(void **state)
 
 	(void)state;
 	addresses_add_kallsyms(&a, text, sizeof text - 1);
-	assert_false(kernel_elf(&a, &file));
+	assert_false(kernel_elf(&a, NULL, &file));
 	assert_int_equal(file.len, 0);
 	addresses_free(&a);
 }
