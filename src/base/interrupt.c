@@ -46,6 +46,19 @@ int interrupt_fd(void)
 	return wake[0];
 }
 
+void interrupt_leave_keys(bool to_child)
+{
+	static const int keys[] = {SIGINT, SIGQUIT};
+	static struct sigaction ours[2];
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (to_child)
+			sigaction(keys[i], &ignore, &ours[i]);
+		else
+			sigaction(keys[i], &ours[i], NULL);
+}
+
 void interrupt_reraise(void)
 {
 	int sig = came;

@@ -14,6 +14,8 @@ void interrupt_setup(void);
 bool interrupt_pending(void);
 /* Readable once a signal has come; to be polled beside what is waited for. -1 before setup. */
 int interrupt_fd(void);
+/* While a child has the terminal, its keys (Ctrl-C, Ctrl-\) are not for us; afterwards they are again. */
+void interrupt_leave_keys(bool to_child);
 /* If a signal has come, ends this process by it; else returns. */
 void interrupt_reraise(void);
 

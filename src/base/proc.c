@@ -54,7 +54,8 @@ static void run_child(const struct proc_options *o, const char *file, pid_t pare
 	if (getppid() != parent)
 		_exit(127);
 	/* Not the terminal's foreground group: Ctrl-C is ours to pass on. */
-	setpgid(0, 0);
+	if (!o->foreground)
+		setpgid(0, 0);
 	/* What a machine touches first is scattered: huge pages would be cleared for next to nothing. */
 	if (o->no_huge_pages)
 		prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);

@@ -29,6 +29,7 @@ struct proc_options {
 	size_t nkeep;
 	const char *workdir; /* NULL: ours */
 	bool no_huge_pages;  /* no transparent huge pages in it */
+	bool foreground;     /* in our process group: the terminal is its own, Ctrl-C included */
 };
 
 /* Starts it. 0, or -errno with the sentence set (-ENOENT: no such program). */

@@ -29,6 +29,7 @@ int target_main(int argc, char **argv);
 int judge_main(int argc, char **argv);
 int shell_main(int argc, char **argv);
 int log_main(int argc, char **argv);
+int debug_main(int argc, char **argv);
 int explain_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int complete_main(int argc, char **argv);

@@ -23,6 +23,7 @@ static const struct {
 	{"run", run_main, "build, load, unload and judge a module in a throwaway machine"},
 	{"watch", watch_main, "run a module again each time that one of its files is saved"},
 	{"check", check_main, "say what a finished module tells without being run"},
+	{"debug", debug_main, "gdb in the machine, stopped at a module's first instruction"},
 	{"new", new_main, "make the directory of a new module that builds and passes as it is"},
 	{"compdb", compdb_main, "tell an editor (clangd) how a module's sources are compiled"},
 	{"target", target_main, "add, list, show and remove kernels to test against"},

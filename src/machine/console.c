@@ -26,6 +26,8 @@ void console_pull(struct console *c)
 	/* At most a megabyte a turn: a guest that floods its console must not keep us here. */
 	for (int turn = 0; c->fd >= 0 && turn < 16; turn++) {
 		n = recv(c->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+		if (n > 0 && c->hear)
+			c->hear(c->arg, bytes, (size_t)n);
 		if (n > 0)
 			console_add(c, bytes, (size_t)n);
 		else if (n < 0 && errno == EINTR)

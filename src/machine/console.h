@@ -9,7 +9,9 @@
 struct console {
 	int fd; /* our end of the socket; -1 once it has closed */
 	struct buf head, tail, whole;
-	unsigned long long dropped; /* bytes left out between the two */
+	unsigned long long dropped;				/* bytes left out between the two */
+	void (*hear)(void *arg, const char *bytes, size_t len); /* told of what comes; or NULL */
+	void *arg;
 };
 
 /* Takes what has arrived; closes and forgets the descriptor at its end. */

@@ -212,6 +212,8 @@ static int await(struct trial *t, struct machine *m, uint32_t serial, int timeou
 		case MACHINE_ENDED:
 			t->run.end = RUN_ENDED;
 			return 1;
+		case MACHINE_OTHER:
+			return error_set(err, ECANCELED, "nobody needs the machine any more");
 		case MACHINE_FAILED:
 			return interrupt_pending() ? -EINTR : -EIO;
 		}
@@ -324,6 +326,14 @@ static void start_next(const struct trial_options *o)
 	ahead_start(o->ahead, &mo);
 }
 
+/* Whether it is the load that somebody wants to stop in. */
+static bool is_hooked(const struct trial *t, const struct load_hook *hook, size_t index)
+{
+	if (!hook->module)
+		return index + 1 == t->modules.n;
+	return index >= t->nsupporting && !strcmp(t->kos[index].name, hook->module);
+}
+
 /* Makes one call and waits for its end. 0: it succeeded; 1: it did not; -errno: our failure. */
 static int make_call(struct trial *t, const struct trial_options *o, struct machine *m,
 	enum call_kind kind, size_t index, const char *params, struct error *err)
@@ -332,6 +342,8 @@ static int make_call(struct trial *t, const struct trial_options *o, struct mach
 	size_t at = t->run.ncalls;
 	struct call *c = ARRAY_ADD(t->run.calls, t->run.ncalls);
 	bool freebsd = t->target->os == TARGET_FREEBSD;
+	const struct load_hook *hook =
+		o->hook && kind == CALL_LOAD && is_hooked(t, o->hook, index) ? o->hook : NULL;
 	AUTO_BUF struct buf body = {0};
 	struct proto_done done = {0};
 	int64_t began;
@@ -342,6 +354,10 @@ static int make_call(struct trial *t, const struct trial_options *o, struct mach
 	c->ko = &t->kos[index];
 	c->supporting = index < t->nsupporting;
 	c->optional = t->modules.items[index].optional;
+	if (hook)
+		r = hook->before(hook->arg, t, m, index, err);
+	if (r)
+		return r;
 	if (kind == CALL_LOAD) {
 		r = offer(t, m, index, timeout_ms, at, &body, err);
 		buf_add(&body, params, strlen(params) + 1);
@@ -357,7 +373,11 @@ static int make_call(struct trial *t, const struct trial_options *o, struct mach
 			body.len, &serial, err);
 	if (at == 0)
 		start_next(o);
-	if (!r)
+	if (!r && hook)
+		r = hook->sent(hook->arg, t, m, index, serial, &done, err);
+	if (r > 0)
+		r = 0; /* it is over already */
+	else if (!r)
 		r = await(t, m, serial, timeout_ms, at, &done, err);
 	c = &t->run.calls[at];
 	c->took_us = r ? clock_us() - began : (int64_t)done.usec;
@@ -571,6 +591,8 @@ int load_run(struct trial *t, const struct trial_options *o, load_step_fn *step,
 	if (!t->restored)
 		step(t, o, STAGE_BOOT, true, clock_us() - began, xstrdup(""), 0);
 	r = all_calls(t, o, m, step, err);
+	if (o->hook)
+		o->hook->over(o->hook->arg, t, m);
 	t->run.console = xstrdup(machine_console(m));
 	if (!r && t->run.end == RUN_SILENT)
 		stuck_look(t, o, m);

@@ -35,6 +35,21 @@ struct message;
 /* A machine for the trial: from a snapshot if that can be, else booted. 0, or -errno with the sentence set. */
 int load_open(
 	struct trial *t, const struct trial_options *o, struct machine **m, struct error *err);
+
+/* For somebody who wants to stop in a module's load (trial/debug.h). */
+struct load_hook {
+	const char *module; /* the module's name; NULL: the last one that is loaded */
+	/* Called before the module number `index` is given to the machine. 0, or -errno with the sentence set. */
+	int (*before)(
+		void *arg, struct trial *t, struct machine *m, size_t index, struct error *err);
+	/* Called when it has been asked to load it, by the request `serial`. 0; 1 when the answer has come already, with
+	 * `done` filled in; -errno with the sentence set. */
+	int (*sent)(void *arg, struct trial *t, struct machine *m, size_t index, uint32_t serial,
+		struct proto_done *done, struct error *err);
+	/* Called when nothing more will be done in the machine. */
+	void (*over)(void *arg, struct trial *t, struct machine *m);
+	void *arg;
+};
 /* Another machine like the one that the trial is in, which has done nothing yet: no module is in it. 0, or
  * -errno with the sentence set. */
 int load_twin(const struct trial *t, const struct trial_options *o, struct machine **m,

@@ -46,7 +46,7 @@ static bool peek_text(const struct stuck *k, uint64_t at, char *to, size_t room)
 	return *to;
 }
 
-static uint64_t file_address(const struct stuck *k, const char *file)
+uint64_t stuck_file_freebsd(const struct stuck *k, const char *file)
 {
 	const struct address *list = addresses_named(&k->addresses, "linker_files", NULL);
 	uint64_t at;
@@ -110,7 +110,7 @@ void stuck_learn_freebsd(struct stuck *k)
 	for (size_t i = 0; i < k->t->modules.n; i++) {
 		const struct module_file *m = &k->t->modules.items[i];
 		AUTO_FREE char *file = xasprintf("%s.ko", m->name);
-		uint64_t base = file_address(k, file);
+		uint64_t base = stuck_file_freebsd(k, file);
 		size_t n = 0;
 		AUTO_FREE uint64_t *bases = base ? section_bases(m, base, &n) : NULL;
 

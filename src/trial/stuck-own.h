@@ -50,6 +50,8 @@ void stuck_place_linux(struct stuck *k);
  * the tasks. */
 void stuck_locks_linux(struct stuck *k, const char *tasks, struct buf *out);
 
+/* Where the file `file` ("hello.ko") was loaded; 0: it is not, or `linker_files` is not among the addresses. */
+uint64_t stuck_file_freebsd(const struct stuck *k, const char *file);
 /* The kernel's symbols and the modules'. */
 void stuck_learn_freebsd(struct stuck *k);
 /* The tasks, from the agent's list of threads (`told`, or NULL), into `out`. */

@@ -373,6 +373,11 @@ static int machine_stages(struct trial *t, const struct trial_options *o, struct
 	size_t nsteps = t->nsteps;
 	int r = load_run(t, o, step, err);
 
+	if (o->hook) {
+		if (!r)
+			judge_run(&t->run, o->target, &t->findings);
+		return r;
+	}
 	if (r == -EIO && !interrupt_pending()) {
 		forget_machine(t, nsteps);
 		t->retried = xstrdup(err->text);

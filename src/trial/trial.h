@@ -31,6 +31,7 @@ enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_INFRASTRUCTURE, VERDICT_SKIPP
 #define VERDICTS 4
 
 struct expected;
+struct load_hook;
 
 struct trial {
 	char *name;   /* the module's, for people: "hello" */
@@ -120,6 +121,9 @@ struct trial_options {
 		*typed; /* the options that the user gave, which no file overrules; may be NULL */
 	const struct expected *expected; /* what is to be found (trial/expect.h); may be NULL */
 	const struct config *config;	 /* what the module's kmodlab.ini says; may be NULL */
+
+	const struct load_hook
+		*hook; /* the trial stops on its way there (trial/load.h); may be NULL */
 
 	/* Told of the trial as it goes: before a stage (`done` NULL) and after it. May be NULL. */
 	void (*watch)(void *arg, const struct trial *t, enum stage stage, const struct step *done);
