@@ -68,11 +68,11 @@ static const struct option options[] = {
 };
 
 struct request {
+	const char *shard; /* as typed, or NULL */
 	struct trial_options trial;
 	struct strv targets, silence;
 	unsigned jobs;
 	bool json, require, verbose, stack;
-	const char *shard; /* as typed, or NULL */
 	char **paths;
 	size_t npaths;
 };

@@ -101,11 +101,11 @@ static const struct option options[] = {
 };
 
 struct request {
+	const char *shard; /* as typed, or NULL */
 	struct trial_options trial;
 	struct strv targets, silence, typed;
 	unsigned jobs;
 	bool json, console, require, verbose, expect;
-	const char *shard; /* as typed, or NULL */
 	char **paths;
 	size_t npaths;
 };
