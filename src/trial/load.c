@@ -506,8 +506,7 @@ static unsigned memory_for(const struct trial *t, unsigned asked_mib)
 	return mib;
 }
 
-int load_open(
-	struct trial *t, const struct trial_options *o, struct machine **m, struct error *err)
+int load_open(struct trial *t, const struct trial_options *o, struct machine **m, struct error *err)
 {
 	AUTO_FREE struct machine_file *files = xcalloc(t->modules.n, sizeof *files);
 	AUTO_FREE char *flat = target_flat_name(t->target->name);
