@@ -82,7 +82,7 @@ struct machine *machine_new(enum accel accel)
 {
 	struct machine *m = xcalloc(1, sizeof *m);
 
-	*m = (struct machine){.accel = accel, .complaints_fd = -1, .window = -1, .listen_fd = -1};
+	*m = (struct machine){.accel = accel, .complaints_fd = -1, .window = -1, .until = -1};
 	m->qemu.pidfd = m->console.fd = m->qmp.fd = m->channel.line = m->channel.memory = -1;
 	return m;
 }
@@ -157,13 +157,13 @@ static int64_t nudge(struct machine *m, int64_t now)
 	return m->nudge_us - now;
 }
 
-/* Waits a while for something new. True if it is the other one's that was asked for (machine_listen). */
-static bool rest(struct machine *m, int64_t deadline_us)
+/* Waits a while for something new. */
+static void rest(struct machine *m, int64_t deadline_us)
 {
 	struct pollfd fds[] = {
 		{.fd = m->qemu.pidfd, .events = POLLIN},
 		{.fd = interrupt_fd(), .events = POLLIN},
-		{.fd = m->listen_fd, .events = POLLIN},
+		{.fd = m->until, .events = POLLIN},
 		{.fd = m->channel.line, .events = POLLIN},
 		{.fd = m->console.fd, .events = POLLIN},
 		{.fd = m->qmp.fd, .events = POLLIN},
@@ -171,15 +171,23 @@ static bool rest(struct machine *m, int64_t deadline_us)
 	int64_t now = clock_us(), wait = nudge(m, now);
 
 	if (m->awaiting && m->channel.via == CHANNEL_RING && now < m->brisk_until_us) {
-		return ppoll(fds, 3, &(struct timespec){.tv_nsec = LOOK_NS}, NULL) > 0 &&
-			fds[2].revents;
+		ppoll(fds, 3, &(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+		return;
 	}
 	if (!channel_may_sleep(&m->channel))
-		return false;
+		return;
 	if (wait > deadline_us - now)
 		wait = deadline_us - now;
 	/* The deadline may have passed since it was looked at; a negative time would be for ever. */
-	return poll(fds, 6, wait > 0 ? (int)(wait / 1000) + 1 : 0) > 0 && fds[2].revents;
+	poll(fds, 6, wait > 0 ? (int)(wait / 1000) + 1 : 0);
+}
+
+/* What else is waited for is there. */
+static bool other_is_there(const struct machine *m)
+{
+	struct pollfd fd = {.fd = m->until, .events = POLLIN};
+
+	return m->until >= 0 && poll(&fd, 1, 0) > 0;
 }
 
 static void begin_waiting(struct machine *m)
@@ -216,12 +224,13 @@ enum machine_event machine_next(
 		}
 		if (r > 0)
 			continue;
+		if (other_is_there(m))
+			return MACHINE_OTHER;
 		if (ended)
 			return ending(m, err);
 		if (!clock_left_ms(deadline_us))
 			return MACHINE_TIMEOUT;
-		if (rest(m, deadline_us))
-			return MACHINE_TIMEOUT;
+		rest(m, deadline_us);
 	}
 }
 
@@ -250,6 +259,7 @@ static int await_hello(struct machine *m, int timeout_ms, struct error *err)
 				"the kernel ended before it had come up (%s, under %s)",
 				m->qmp.reason, accel_name(m->accel));
 		case MACHINE_FAILED:
+		case MACHINE_OTHER:
 			return interrupt_pending() ? -EINTR : -EIO;
 		}
 	}
@@ -421,14 +431,14 @@ int machine_send(struct machine *m, enum proto_type type, const void *body, size
 	return 0;
 }
 
-void machine_listen(struct machine *m, int fd)
-{
-	m->listen_fd = fd;
-}
-
 const char *machine_console(struct machine *m)
 {
 	return console_text(&m->console);
+}
+
+void machine_until(struct machine *m, int fd)
+{
+	m->until = fd;
 }
 
 void machine_close(struct machine *m)

@@ -86,14 +86,16 @@ enum machine_event {
 	MACHINE_NONSENSE, /* the guest sent what no agent sends: something there is damaged */
 	MACHINE_FAILED, /* QEMU failed or was killed, or we were interrupted (-EINTR): the sentence
 			    says so; never the module's doing */
+	MACHINE_OTHER,	/* what else was to be waited for is there: machine_until */
 };
 
 /* Waits for what the agent says next, until `deadline_us` (clock_us). */
 enum machine_event machine_next(
 	struct machine *m, int64_t deadline_us, struct message *msg, struct error *err);
 
-/* Until further notice machine_next also comes back, as if the time were over, when `fd` can be read; -1: no longer. */
-void machine_listen(struct machine *m, int fd);
+/* machine_next is to come back with MACHINE_OTHER, too, as soon as `fd` is readable; -1: not any more. What it is is
+ * the caller's to know, and to take. */
+void machine_until(struct machine *m, int fd);
 
 /* What the console has said so far: as it came but for NULs, its middle left out if it was very
  * long. Valid until the next call with `m`. */

@@ -28,7 +28,7 @@ struct machine {
 	int window;	  /* a file for what is read of its memory; -1: none yet */
 	int window_there; /* … and its number in QEMU */
 
-	int listen_fd; /* machine_listen(); -1: none */
+	int until; /* machine_until's; -1: none */
 
 	bool awaiting; /* a request has not been answered yet */
 	int64_t brisk_until_us, nudge_us, nudge_gap_us;

@@ -232,7 +232,7 @@ static int converse(struct session *s, enum session_end *end, int *status, struc
 		if (r)
 			return r;
 		/* Ctrl-] has to be seen however much waits. */
-		machine_listen(s->m,
+		machine_until(s->m,
 			may_read || (s->o->interactive && !s->input_over) ? STDIN_FILENO : -1);
 		switch (machine_next(s->m, clock_us() + TICK_US, &msg, err)) {
 		case MACHINE_MESSAGE:
@@ -241,6 +241,7 @@ static int converse(struct session *s, enum session_end *end, int *status, struc
 			if (r)
 				return r > 0 ? 0 : r;
 			break;
+		case MACHINE_OTHER:
 		case MACHINE_TIMEOUT:
 			tty_keep_raw();
 			r = send_size(s, err);

@@ -214,6 +214,8 @@ static int await(struct trial *t, struct machine *m, uint32_t serial, int timeou
 			return 1;
 		case MACHINE_FAILED:
 			return interrupt_pending() ? -EINTR : -EIO;
+		case MACHINE_OTHER:
+			return error_set(err, ECANCELED, "nobody needs the machine any more");
 		}
 	}
 }
