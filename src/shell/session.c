@@ -194,7 +194,8 @@ static int take_done(struct session *s, const struct message *msg, int *status, 
 		return error_set(err, EPROTO, "the machine's last words make no sense");
 	if (done.error >= PROTO_NOT_STARTED)
 		return done.signal
-			? error_set(err, EIO, "the kernel killed the agent, which kept the shell")
+			? error_set(err, EIO,
+				  "the agent, which kept the shell, was killed in the machine")
 			: error_set(err, EIO,
 				  "no shell can be started in this machine (%s): its kernel may lack "
 				  "pseudo-terminals",

@@ -216,6 +216,8 @@ static int await(struct trial *t, struct machine *m, uint32_t serial, int timeou
 			return error_set(err, ECANCELED, "nobody needs the machine any more");
 		case MACHINE_FAILED:
 			return interrupt_pending() ? -EINTR : -EIO;
+		case MACHINE_OTHER:
+			return error_set(err, ECANCELED, "nobody needs the machine any more");
 		}
 	}
 }
@@ -526,8 +528,7 @@ static unsigned memory_for(const struct trial *t, unsigned asked_mib)
 	return mib;
 }
 
-int load_open(
-	struct trial *t, const struct trial_options *o, struct machine **m, struct error *err)
+int load_open(struct trial *t, const struct trial_options *o, struct machine **m, struct error *err)
 {
 	AUTO_FREE struct machine_file *files = xcalloc(t->modules.n, sizeof *files);
 	AUTO_FREE char *flat = target_flat_name(t->target->name);
