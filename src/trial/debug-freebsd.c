@@ -8,6 +8,8 @@
 #include "trial/debug-own.h"
 
 #include "base/path.h"
+#include "trial/kernel-elf.h"
+#include "trial/kernel-frames.h"
 #include "trial/stuck-own.h"
 
 #include <errno.h>
@@ -33,6 +35,25 @@ struct moduledata {
 	uint64_t name, evhand, priv;
 };
 
+/* A trap's frame is one that gdb cannot follow: nothing in the kernel's file describes it. */
+static int write_frames(struct session *s, struct error *err)
+{
+	const struct address *trap = addresses_named(&s->kernel, "calltrap", NULL);
+	AUTO_BUF struct buf frames = {0}, elf = {0};
+	uint64_t end = 0;
+
+	/* Sorted by now, or not: the next one is the least above. */
+	for (size_t i = 0; trap && i < s->kernel.n; i++)
+		if (s->kernel.items[i].at > trap->at && (!end || s->kernel.items[i].at < end))
+			end = s->kernel.items[i].at;
+	if (!end)
+		return 0;
+	trap_frames(trap->at, end, &frames);
+	kernel_elf(NULL, &frames, &elf);
+	s->frames_file = xasprintf("%s/frames", s->dir.path);
+	return path_write(s->frames_file, elf.data, elf.len, err);
+}
+
 int debug_learn_freebsd(struct session *s, struct error *err)
 {
 	const char *path = s->t->target->kernel;
@@ -48,7 +69,7 @@ int debug_learn_freebsd(struct session *s, struct error *err)
 	if (!s->ngates)
 		return error_set(err, EIO, "%s has no symbols", path);
 	s->kernel_file = xstrdup(path);
-	return 0;
+	return write_frames(s, err);
 }
 
 /* Whether the string at an address is `text`. */

@@ -34,6 +34,7 @@ struct session {
 	struct scratch dir;
 	struct stub stub;
 	struct addresses kernel;     /* its symbols */
+	char *frames_file;	     /* more of how to find callers; or NULL */
 	char *kernel_file;	     /* … in a file for gdb */
 	uint64_t gates[DEBUG_GATES]; /* where in the kernel each load comes by */
 	size_t ngates;

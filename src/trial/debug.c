@@ -127,6 +127,15 @@ int debug_run_to(struct session *s, const uint64_t *at, size_t n, struct error *
 	return stopped;
 }
 
+/* Whether it is the module to stop in. */
+static bool is_wanted(const struct session *s, const struct trial *t, size_t index)
+{
+	const char *name = s->options->module;
+
+	return index >= t->nsupporting &&
+		(name ? !strcmp(t->kos[index].name, name) : index + 1 == t->modules.n);
+}
+
 static int before_load(
 	void *arg, struct trial *t, struct machine *m, size_t index, struct error *err)
 {
@@ -134,6 +143,8 @@ static int before_load(
 	AUTO_FREE char *socket = xasprintf("%s/gdb", s->dir.path);
 	int r;
 
+	if (!is_wanted(s, t, index))
+		return 0;
 	s->t = t;
 	s->m = m;
 	s->index = index;
@@ -244,6 +255,8 @@ static int add_module(
 
 static int write_commands(const struct session *s, const char *path, struct error *err)
 {
+	/* Where a kernel comes by when something is wrong: a Linux oops, a panic, FreeBSD's panic. */
+	static const char *const ends[] = {"oops_begin", "panic", "vpanic"};
 	AUTO_BUF struct buf out = {0};
 	int r = 0;
 
@@ -254,10 +267,15 @@ static int write_commands(const struct session *s, const char *path, struct erro
 	buf_adds(&out, "set confirm off\nset print symbol-loading off\nfile ");
 	add_quoted(&out, s->kernel_file);
 	buf_adds(&out, "\n");
+	if (s->frames_file)
+		add_silent(s, &out, "add-symbol-file \"%s\"", s->frames_file);
 	for (size_t i = 0; i < s->nmodules && !r; i++)
 		r = add_module(s, &s->modules[i], &out, err);
 	buf_adds(&out, "set print symbol-loading full\n");
 	add_silent(s, &out, "target remote %s/gdb", s->dir.path);
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+		if (addresses_named(&s->kernel, ends[i], NULL))
+			add_silent(s, &out, "break %s", ends[i]);
 	buf_addf(&out, "thread %u\n", s->cpu + 1);
 	return r ?: path_write(path, out.data, out.len, err);
 }
@@ -328,8 +346,8 @@ static int load_sent(void *arg, struct trial *t, struct machine *m, size_t index
 	struct session *s = arg;
 	int r;
 
-	(void)m;
-	(void)index;
+	if (!is_wanted(s, t, index))
+		return 0;
 	s->serial = serial;
 	s->done = done;
 	r = pass(s, err);
@@ -384,6 +402,7 @@ static void free_session(struct session *s)
 	stub_close(&s->stub);
 	addresses_free(&s->kernel);
 	free(s->kernel_file);
+	free(s->frames_file);
 	for (size_t i = 0; i < s->nmodules; i++) {
 		for (size_t j = 0; j < s->modules[i].n; j++)
 			free(s->modules[i].places[j].section);
@@ -401,11 +420,8 @@ bool debug_run(const struct trial_options *options, const struct debug_options *
 		.gdb_version = d->gdb_version,
 		.stub = {.fd = -1},
 		.gdb = {.pidfd = -1}};
-	struct load_hook hook = {.module = d->module,
-		.before = before_load,
-		.sent = load_sent,
-		.over = wait_for_gdb,
-		.arg = &s};
+	struct load_hook hook = {
+		.before = before_load, .sent = load_sent, .over = wait_for_gdb, .arg = &s};
 	struct trial_options o = *options;
 	struct termios before;
 	const char *tmp = getenv("TMPDIR");

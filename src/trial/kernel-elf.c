@@ -93,12 +93,13 @@ bool kernel_elf(struct addresses *a, const struct buf *frames, struct buf *out)
 		.e_shstrndx = SHSTRTAB};
 	uint64_t at = sizeof head + sizeof h;
 
-	(void)addresses_find(a, 0, true); /* sorts */
-	if (!put_ranges(a, h))
+	if (a)
+		(void)addresses_find(a, 0, true); /* sorts */
+	if (a && !put_ranges(a, h))
 		return false;
 	buf_add(&symbols, &none, sizeof none);
 	buf_add(&strings, "", 1);
-	for (size_t i = 0; i < a->n; i++) {
+	for (size_t i = 0; a && i < a->n; i++) {
 		const struct address *s = &a->items[i];
 		unsigned section = s->module ? 0 : section_of(h, s->at);
 		Elf64_Sym sym = {.st_name = (Elf64_Word)strings.len,

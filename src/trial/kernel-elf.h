@@ -6,7 +6,8 @@
 #include "trial/addresses.h"
 
 /* Adds to `out` an x86-64 ELF program with a symbol table and, instead of code and data, sections that only say
- * where these are, and `frames` (kernel_frames(); may be NULL). Modules' symbols are left out. False when there is no kernel among the addresses. */
+ * where these are, and with `frames` (kernel-frames.h; may be NULL). Modules' symbols are left out. `a` NULL: the frames
+ * alone. False when there is no kernel among the addresses. */
 bool kernel_elf(struct addresses *a, const struct buf *frames, struct buf *out);
 
 #endif

@@ -248,3 +248,25 @@ void kernel_frames(const uint8_t *ip, uint64_t ip_at, const uint8_t *orc, size_t
 		from = to;
 	}
 }
+
+void trap_frames(uint64_t from, uint64_t to, struct buf *out)
+{
+	/* sys/x86/include/frame.h */
+	static const unsigned order[] = {
+		D_RDI, 4, D_RDX, 2, 8, 9, 0, D_RBX, D_RBP, D_R10, 11, D_R12, D_R13, D_R14, D_R15};
+	AUTO_BUF struct buf p = {0};
+
+	put_common(out, "zS");
+	put32(&p, 0);
+	put64(&p, from);
+	put64(&p, to - from);
+	put8(&p, 0);
+	put8(&p, CFA_DEF_CFA_SF);
+	put8(&p, D_RSP);
+	put_signed(&p, 0);
+	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+		put_saved(&p, order[i], (int)i * UNIT);
+	put_saved(&p, D_RIP, 19 * UNIT);
+	put_saved(&p, D_RSP, 22 * UNIT);
+	put_piece(out, &p);
+}

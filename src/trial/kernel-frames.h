@@ -14,4 +14,8 @@
 void kernel_frames(const uint8_t *ip, uint64_t ip_at, const uint8_t *orc, size_t n, bool newer,
 	struct buf *out);
 
+/* The same for the piece of FreeBSD's kernel, `from` to `to`, that has pushed a struct trapframe and called trap():
+ * calltrap. */
+void trap_frames(uint64_t from, uint64_t to, struct buf *out);
+
 #endif

@@ -328,14 +328,6 @@ static void start_next(const struct trial_options *o)
 	ahead_start(o->ahead, &mo);
 }
 
-/* Whether it is the load that somebody wants to stop in. */
-static bool is_hooked(const struct trial *t, const struct load_hook *hook, size_t index)
-{
-	if (!hook->module)
-		return index + 1 == t->modules.n;
-	return index >= t->nsupporting && !strcmp(t->kos[index].name, hook->module);
-}
-
 /* Makes one call and waits for its end. 0: it succeeded; 1: it did not; -errno: our failure. */
 static int make_call(struct trial *t, const struct trial_options *o, struct machine *m,
 	enum call_kind kind, size_t index, const char *params, struct error *err)
@@ -344,8 +336,7 @@ static int make_call(struct trial *t, const struct trial_options *o, struct mach
 	size_t at = t->run.ncalls;
 	struct call *c = ARRAY_ADD(t->run.calls, t->run.ncalls);
 	bool freebsd = t->target->os == TARGET_FREEBSD;
-	const struct load_hook *hook =
-		o->hook && kind == CALL_LOAD && is_hooked(t, o->hook, index) ? o->hook : NULL;
+	const struct load_hook *hook = kind == CALL_LOAD ? o->hook : NULL;
 	AUTO_BUF struct buf body = {0};
 	struct proto_done done = {0};
 	int64_t began;
@@ -356,9 +347,7 @@ static int make_call(struct trial *t, const struct trial_options *o, struct mach
 	c->ko = &t->kos[index];
 	c->supporting = index < t->nsupporting;
 	c->optional = t->modules.items[index].optional;
-	if (hook)
-		r = hook->before(hook->arg, t, m, index, err);
-	if (r)
+	if (hook && (r = hook->before(hook->arg, t, m, index, err)))
 		return r;
 	if (kind == CALL_LOAD) {
 		r = offer(t, m, index, timeout_ms, at, &body, err);
@@ -377,10 +366,8 @@ static int make_call(struct trial *t, const struct trial_options *o, struct mach
 		start_next(o);
 	if (!r && hook)
 		r = hook->sent(hook->arg, t, m, index, serial, &done, err);
-	if (r > 0)
-		r = 0; /* it is over already */
-	else if (!r)
-		r = await(t, m, serial, timeout_ms, at, &done, err);
+	/* Above 0: it has come back already. */
+	r = r ? (r > 0 ? 0 : r) : await(t, m, serial, timeout_ms, at, &done, err);
 	c = &t->run.calls[at];
 	c->took_us = r ? clock_us() - began : (int64_t)done.usec;
 	if (r > 0 && t->run.end == RUN_SILENT && !machine_heard(m))

@@ -36,9 +36,8 @@ struct message;
 int load_open(
 	struct trial *t, const struct trial_options *o, struct machine **m, struct error *err);
 
-/* For somebody who wants to stop in a module's load (trial/debug.h). */
+/* For somebody who wants to stop in a module's load (trial/debug.h); told of every module's. */
 struct load_hook {
-	const char *module; /* the module's name; NULL: the last one that is loaded */
 	/* Called before the module number `index` is given to the machine. 0, or -errno with the sentence set. */
 	int (*before)(
 		void *arg, struct trial *t, struct machine *m, size_t index, struct error *err);

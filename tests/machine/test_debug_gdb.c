@@ -91,7 +91,7 @@ static void the_trial_goes_on_to_the_exit(void **state)
 	o = lab_run("debug", "-t", TRIXIE, "--batch", "--ex", "break last", "--ex", "continue",
 		"--ex", "print answer", "--ex", "continue", "--ex", "print 6 * 7", dir, NULL);
 	expect_status(&o, 0);
-	expect_said(&o, "hit Breakpoint 1, last () at ");
+	expect_said(&o, ", last () at ");
 	expect_said(&o, "$1 = 42");
 	expect_said(&o, "the trial is over");
 	expect_said(&o, "$2 = 42");
@@ -122,8 +122,35 @@ static void gdb_stands_at_the_handler_of_a_freebsd_module(void **state)
 	expect_said(&o, "<hello_event>");
 	expect_said(&o, "kern_kldload in section .text");
 	/* MOD_UNLOAD: the trial went on to the unload. */
-	expect_said(&o, "hit Breakpoint 1, hello_event");
+	expect_said(&o, ", hello_event (mod=");
 	expect_said(&o, " in kern_kldunload ()");
+	lab_free(&o);
+	nothing_is_left();
+}
+
+static void a_crash_is_seen_in_the_module(void **state)
+{
+	const char *target = getenv("KMODLAB_FREEBSD");
+	AUTO_FREE char *dir = xasprintf("%s/examples/mistakes/null-init", lab_source());
+	struct outcome o;
+
+	(void)state;
+	o = lab_run("debug", "-t", BOOKWORM, "--batch", "--ex", "continue", "--ex", "backtrace",
+		dir, NULL);
+	expect_status(&o, 0);
+	expect_said(&o, " in oops_begin ()");
+	expect_said(&o, "/null_init.c:");
+	expect_said(&o, " in do_init_module ()");
+	lab_free(&o);
+	nothing_is_left();
+	if (!target || !*target)
+		return;
+	o = lab_run("debug", "-t", target, "--batch", "--ex", "continue", "--ex", "backtrace", dir,
+		NULL);
+	expect_status(&o, 0);
+	expect_said(&o, " in panic ()");
+	expect_said(&o, " in count (text=");
+	expect_said(&o, " in kern_kldload ()");
 	lab_free(&o);
 	nothing_is_left();
 }
@@ -164,6 +191,7 @@ int main(void)
 		cmocka_unit_test(gdb_stands_at_the_init_of_a_linux_module),
 		cmocka_unit_test(the_trial_goes_on_to_the_exit),
 		cmocka_unit_test(gdb_stands_at_the_handler_of_a_freebsd_module),
+		cmocka_unit_test(a_crash_is_seen_in_the_module),
 		cmocka_unit_test(what_does_not_come_to_gdb_is_said_in_a_sentence),
 	};
 
