@@ -212,8 +212,6 @@ static int await(struct trial *t, struct machine *m, uint32_t serial, int timeou
 		case MACHINE_ENDED:
 			t->run.end = RUN_ENDED;
 			return 1;
-		case MACHINE_OTHER:
-			return error_set(err, ECANCELED, "nobody needs the machine any more");
 		case MACHINE_FAILED:
 			return interrupt_pending() ? -EINTR : -EIO;
 		case MACHINE_OTHER:
