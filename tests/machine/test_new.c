@@ -79,8 +79,8 @@ static void every_kind_passes_on_linux(void **state)
 	assert_non_null(strstr(o.out.data, "200 words from 4 threads"));
 	assert_non_null(strstr(o.out.data, "my_hello is live"));
 	lab_free(&o);
-	o = lab_run("check", "--json", "--strict", "-t", BOOKWORM, "-t", TRIXIE, top, NULL);
-	expect_passed(&o, 2 * NKINDS);
+	o = lab_run("check", "--json", "--strict", "-t", BOOKWORM, top, NULL);
+	expect_passed(&o, NKINDS);
 	lab_free(&o);
 }
 
