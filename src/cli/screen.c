@@ -44,9 +44,10 @@ bool screen_open(void)
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || !kind || !strcmp(kind, "dumb") ||
 		tcgetattr(STDIN_FILENO, &screen.before))
 		return false;
-	/* Ctrl-C stays a signal. */
+	/* Ctrl-C stays a signal; to be stopped with Ctrl-Z is nothing for a whole page. */
 	raw = screen.before;
 	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	raw.c_cc[VSUSP] = _POSIX_VDISABLE;
 	raw.c_cc[VMIN] = 0;
 	raw.c_cc[VTIME] = 0;
 	tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
@@ -148,14 +149,13 @@ void screen_draw(const char *head, const char *body, const char *foot)
 {
 	AUTO_STRV struct strv heads = {0}, lines = {0}, feet = {0};
 	struct winsize size = {.ws_row = 24, .ws_col = 80};
-	AUTO_BUF struct buf out = {0};
+	AUTO_BUF struct buf out = {0}, last = {0};
 	size_t rows, taken, most;
 
 	ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
 	rows = size.ws_row < 4 ? 4 : size.ws_row;
 	screen_break(head, size.ws_col ? size.ws_col : 80, &heads);
 	screen_break(body, size.ws_col ? size.ws_col : 80, &lines);
-	screen_break(foot, size.ws_col ? size.ws_col : 80, &feet);
 	taken = heads.n + 1;
 	screen.page = rows > taken + 1 ? rows - taken : 1;
 	screen.length = lines.n;
@@ -164,14 +164,17 @@ void screen_draw(const char *head, const char *body, const char *foot)
 		screen.top = best_top(&lines, screen.page);
 	if (screen.top > most)
 		screen.top = most;
+	buf_adds(&last, foot);
+	if (most)
+		buf_addf(&last, "  (lines %zu to %zu of %zu; arrows scroll)", screen.top + 1,
+			screen.top + screen.page, lines.n);
+	/* Of the last line only what fits: more would move all the others. */
+	screen_break(last.data, size.ws_col ? size.ws_col : 80, &feet);
 	buf_adds(&out, "\033[H");
 	add_lines(&heads, 0, heads.n < rows - 1 ? heads.n : rows - 1, &out);
 	if (taken < rows)
 		add_lines(&lines, screen.top, screen.page, &out);
 	buf_addf(&out, "\033[2m%s\033[0m", feet.n ? feet.v[0] : "");
-	if (most)
-		buf_addf(&out, "\033[2m  (lines %zu to %zu of %zu; arrows scroll)\033[0m",
-			screen.top + 1, screen.top + screen.page, lines.n);
 	buf_adds(&out, "\033[K\033[J");
 	say(out.data);
 }
@@ -190,23 +193,35 @@ static void scroll(long lines)
 	screen.top = top < 0 ? 0 : top > (long)most ? most : (size_t)top;
 }
 
+/* Does what the key at `at` says if it is one that scrolls; its bytes, 0 if it is another. */
+static size_t scroll_key(const char *at)
+{
+	const long page = (long)screen.page;
+	const struct {
+		const char *key;
+		long lines;
+	} keys[] = {{"\033[A", -1}, {"\033OA", -1}, {"k", -1}, {"\033[B", 1}, {"\033OB", 1},
+		{"j", 1}, {"\033[5~", -page}, {"\033[6~", page}, {" ", page}};
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (!strncmp(at, keys[i].key, strlen(keys[i].key))) {
+			scroll(keys[i].lines);
+			return strlen(keys[i].key);
+		}
+	return 0;
+}
+
 int screen_key(void)
 {
-	char keys[64];
+	char keys[64], *at = keys;
 	ssize_t n = read(STDIN_FILENO, keys, sizeof keys - 1);
+	size_t len;
 
 	if (n <= 0)
 		return 0;
 	keys[n] = 0;
-	if (!strcmp(keys, "\033[A") || !strcmp(keys, "\033OA") || *keys == 'k')
-		scroll(-1);
-	else if (!strcmp(keys, "\033[B") || !strcmp(keys, "\033OB") || *keys == 'j')
-		scroll(1);
-	else if (!strcmp(keys, "\033[5~"))
-		scroll(-(long)screen.page);
-	else if (!strcmp(keys, "\033[6~") || *keys == ' ')
-		scroll((long)screen.page);
-	else if (*keys != '\033')
-		return *keys;
-	return 0;
+	while ((len = scroll_key(at)))
+		at += len;
+	/* Of the others, those that begin with an escape are none that anybody acts on. */
+	return *at == '\033' ? 0 : *at;
 }

@@ -253,8 +253,9 @@ static void draw(struct watch *w)
 /* The current round has ended by itself. */
 static void finish(struct watch *w)
 {
-	AUTO_FREE char *what =
-		w->name ? xasprintf("the save of %s", w->name) : xstrdup("the start");
+	AUTO_FREE char *what = w->name ? xasprintf("the save of %s", w->name)
+		: w->rounds > 1	       ? xstrdup("the key")
+				       : xstrdup("the start");
 	time_t now = time(NULL);
 	char at[16] = "";
 	struct tm tm;
@@ -350,8 +351,10 @@ static int step(struct watch *w, bool *over, struct error *err)
 {
 	struct pollfd fds[] = {{interrupt_fd(), POLLIN, 0}, {saves_fd(w->saves), POLLIN, 0},
 		{w->current.pid ? w->current.out : -1, POLLIN, 0},
-		{w->page ? STDIN_FILENO : -1, POLLIN, 0}};
-	int n = poll(fds, 4, idle_ms(w)), r = 0;
+		{w->page ? STDIN_FILENO : -1, POLLIN, 0},
+		/* Of a pipe, only that nobody reads any more. */
+		{w->page ? -1 : STDOUT_FILENO, 0, 0}};
+	int n = poll(fds, 5, idle_ms(w)), r = 0;
 
 	if (n < 0 && errno != EINTR)
 		return error_sys(err, errno, "cannot wait for files to change");
@@ -371,7 +374,9 @@ static int step(struct watch *w, bool *over, struct error *err)
 		if (!w->waiting)
 			r = round_start(w, &w->next, err);
 	}
-	if (fds[3].revents && !look_at_keys(w))
+	if (fds[3].revents & (POLLHUP | POLLERR) || (fds[3].revents && !look_at_keys(w)))
+		*over = true;
+	if (fds[4].revents & POLLERR || ferror(stdout))
 		*over = true;
 	if (!r && !*over && w->waiting && clock_us() >= w->due_us)
 		r = begin(w, err);
