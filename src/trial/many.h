@@ -21,7 +21,7 @@ struct many_item {
 	enum target_os os;
 	const char *why;
 	const struct expected
-		*expected; /* what is to be found, and options of its own; may be NULL */
+		*expected;	     /* what is to be found, and options of its own; may be NULL */
 	const struct config *config; /* its kmodlab.ini; may be NULL */
 	char *const *params;	     /* its own instead of those that all have; NULL: it has none */
 };
