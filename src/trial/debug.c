@@ -375,7 +375,7 @@ static void wait_for_gdb(void *arg, struct trial *t, struct machine *m)
 	struct error err;
 
 	(void)t;
-	if (!s->started || proc_ended(&s->gdb))
+	if (!s->started || proc_ended(&s->gdb) || interrupt_pending())
 		return;
 	if (machine_is_alive(m)) {
 		if (!s->options->quiet)
