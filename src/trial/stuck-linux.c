@@ -307,8 +307,9 @@ static void try_variable(
 	}
 }
 
-/* A processor that spins has the lock's address in a register, or on top of its stack. */
-static void tell_spin_lock(struct stuck *k, const struct stuck_sample *s, size_t i, struct buf *out)
+/* A processor that spins has the lock's address in a register, or on top of its stack. False if it does not spin at
+ * that moment: there may be an interrupt. */
+static bool tell_spin_lock(struct stuck *k, const struct stuck_sample *s, size_t i, struct buf *out)
 {
 	const struct cpu_state *c = &s->cpus[i];
 	const struct address *in = addresses_find(&k->addresses, c->rip, true), *found = NULL;
@@ -316,16 +317,18 @@ static void tell_spin_lock(struct stuck *k, const struct stuck_sample *s, size_t
 	uint64_t word;
 
 	if (!in || in->module || (!rw && !strstr(in->name, "spin_lock")))
-		return;
+		return false;
 	for (int r = 0; r < STUCK_REGS && !found; r++)
 		found = addresses_find(&k->addresses, c->regs[(REG_RDI + r) % STUCK_REGS], false);
 	for (uint64_t at = c->regs[REG_RSP]; (!found || !found->module) &&
 		at < c->regs[REG_RSP] + 128 && stuck_word(&s->stacks[i], at, &word);
 		at += sizeof word)
 		found = addresses_find(&k->addresses, word, false);
-	if (found && found->module)
-		buf_addf(out, "lock %s [%s] (%s)\n", found->name, found->module,
-			rw ? "rwlock" : "spin lock");
+	if (!found || !found->module)
+		return false;
+	buf_addf(out, "lock %s [%s] (%s)\n", found->name, found->module,
+		rw ? "rwlock" : "spin lock");
+	return true;
 }
 
 void stuck_locks_linux(struct stuck *k, const char *tasks, struct buf *out)
@@ -334,8 +337,13 @@ void stuck_locks_linux(struct stuck *k, const char *tasks, struct buf *out)
 	size_t n = 0;
 
 	for (size_t i = 0; i < k->samples[0].n; i++)
-		if (!k->samples[0].cpus[i].user && !k->samples[0].cpus[i].halted)
-			tell_spin_lock(k, &k->samples[0], i, out);
+		for (size_t at = 0; at < k->nsamples; at++) {
+			const struct stuck_sample *s = &k->samples[at];
+
+			if (i < s->n && !s->cpus[i].user && !s->cpus[i].halted &&
+				tell_spin_lock(k, s, i, out))
+				break;
+		}
 	for (size_t i = 0; i < k->addresses.n && n < VARIABLES_MAX; i++) {
 		const struct address *a = &k->addresses.items[i];
 

@@ -118,7 +118,7 @@ static void what_cannot_be_read_is_status_3_and_what_cannot_be_meant_is_2(void *
 		{lab_run("judge", none, NULL), 3, "cannot read "},
 		{lab_run("judge", dir, NULL), 3, "cannot read "},
 		{lab_run("judge", "--symbols", none, log, NULL), 3, "--symbols: there is no "},
-		{lab_run("judge", "--symbols", log, log, NULL), 2, " is no module"},
+		{lab_run("judge", "--symbols", log, log, NULL), 2, " is neither a module nor "},
 		{lab_run("judge", NULL), 2, "one log is judged at a time"},
 		{lab_run("judge", log, log, NULL), 2, "one log is judged at a time"},
 		{lab_run("judge", "--os", "plan9", log, NULL), 2, "'plan9' is no system"},
