@@ -43,10 +43,17 @@ static void check(struct made *m, const char *file, const char *config)
 static void done(struct made *m)
 {
 	assert_int_equal(tear_down(NULL), 0);
+	*home = 0;
 	free(m->target.symbols);
 	buf_free(&m->bytes);
 	ko_free(&m->ko);
 	findings_free(&m->found);
+}
+
+/* What a test that failed has left. */
+static int forget(void **state)
+{
+	return *home ? tear_down(state) : 0;
 }
 
 static const struct finding *find(const struct made *m, const char *rule)
@@ -242,14 +249,14 @@ static void a_function_that_nobody_minds_is_not_in_it(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_stands_in_a_line_is_found_there),
-		cmocka_unit_test(what_a_module_does_not_say_of_itself_is_missed),
-		cmocka_unit_test(without_debug_information_the_names_are_told),
-		cmocka_unit_test(code_that_can_be_written_to_is_an_error),
-		cmocka_unit_test(a_global_with_a_name_of_the_kernels_is_told),
-		cmocka_unit_test(how_the_kernel_was_built_is_compared),
-		cmocka_unit_test(each_line_of_the_list_is_whole),
-		cmocka_unit_test(a_function_that_nobody_minds_is_not_in_it),
+		cmocka_unit_test_teardown(what_stands_in_a_line_is_found_there, forget),
+		cmocka_unit_test_teardown(what_a_module_does_not_say_of_itself_is_missed, forget),
+		cmocka_unit_test_teardown(without_debug_information_the_names_are_told, forget),
+		cmocka_unit_test_teardown(code_that_can_be_written_to_is_an_error, forget),
+		cmocka_unit_test_teardown(a_global_with_a_name_of_the_kernels_is_told, forget),
+		cmocka_unit_test_teardown(how_the_kernel_was_built_is_compared, forget),
+		cmocka_unit_test_teardown(each_line_of_the_list_is_whole, forget),
+		cmocka_unit_test_teardown(a_function_that_nobody_minds_is_not_in_it, forget),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
