@@ -171,7 +171,7 @@ static int build_stage(struct trial *t, const struct trial_options *o, struct er
 	step(t, o, STAGE_BUILD, b.ok, b.took_us, buf_take(&names), 0);
 	r = b.ok ? 0 : 1;
 	build_free(&b);
-	if (!r && o->exercise != EXERCISE_NONE)
+	if (!r && o->exercise != EXERCISE_NONE && !o->check_only)
 		r = testprog_build(
 			t->source, o->target, o->build_timeout_ms, &t->tests, &t->findings, err);
 	if (!r && findings_worst(&t->findings) >= CLASS_BUILD)
