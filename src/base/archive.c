@@ -76,7 +76,8 @@ int archive_read_plain(const char *path, size_t max, struct buf *out, struct err
 	if (r == -EFBIG)
 		return error_set(err, EFBIG, "%s unpacks to more than %zu MiB", path, max >> 20);
 	if (r)
-		return error_set(err, EINVAL, "%s is compressed, but damaged", path);
+		return error_set(
+			err, EINVAL, "%s is compressed, but damaged: copy or build it again", path);
 	return 0;
 }
 

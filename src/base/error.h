@@ -14,7 +14,7 @@ struct error {
 /* Writes the sentence and returns -code. `code` is an errno value. */
 int error_set(struct error *e, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* The same with ": <strerror(code)>" after it. */
+/* The same with ": <strerror(code)>" after it, and for some codes what to do about it. */
 int error_sys(struct error *e, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

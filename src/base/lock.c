@@ -36,8 +36,8 @@ int lock_take(const char *path, int timeout_ms, struct error *err)
 		}
 		if (!clock_left_ms(deadline)) {
 			r = error_set(err, ETIMEDOUT,
-				"another kmodlab has held %s for %d s; wait for it or end it", path,
-				timeout_ms / 1000);
+				"another kmodlab has held %s for %d s; wait for it, or end it",
+				path, timeout_ms / 1000);
 			break;
 		}
 		usleep(5000);

@@ -50,7 +50,10 @@ int path_make_dirs(const char *path, struct error *err)
 			continue;
 		*p = 0;
 		if (mkdir(copy, 0777) && errno != EEXIST)
-			return error_sys(err, errno, "cannot create the directory %s", copy);
+			return error_set(err, errno,
+				"cannot create the directory %s: %s; if that is no place for kmodlab to write, set "
+				"XDG_CACHE_HOME (builds, snapshots) or XDG_DATA_HOME (targets) to a directory of yours",
+				copy, strerror(errno));
 		*p = kept;
 		if (!kept)
 			return 0;

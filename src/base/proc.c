@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define TICK_US 100000
+
 static bool kept(const struct proc_options *o, int fd)
 {
 	for (size_t i = 0; i < o->nkeep; i++)
@@ -83,7 +85,9 @@ int proc_start(struct proc *p, const struct proc_options *options, struct error 
 
 	*p = (struct proc){.pidfd = -1};
 	if (!file)
-		return error_set(err, ENOENT, "the program %s is not installed", options->argv[0]);
+		return error_set(err, ENOENT,
+			"the program %s is not installed; kmodlab doctor says which package has it",
+			options->argv[0]);
 	if (pipe2(report, O_CLOEXEC))
 		return error_sys(err, errno, "cannot start %s", file);
 	p->pid = fork();
@@ -251,7 +255,8 @@ int proc_run(char *const *argv, int timeout_ms, proc_line_fn *line, void (*tick)
 		if (!left)
 			return error_set(err, ETIMEDOUT, "%s did not end within %d s", argv[0],
 				timeout_ms / 1000);
-		poll(fds, 3, tick && left > 100 ? 100 : left);
+		clock_poll(fds, 3,
+			tick && deadline > clock_us() + TICK_US ? clock_us() + TICK_US : deadline);
 		if (tick)
 			tick(arg);
 		if (!fds[0].revents)

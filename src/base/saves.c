@@ -86,7 +86,7 @@ static int add_watch(
 	if (s->n >= MOST_WATCHES) {
 		inotify_rm_watch(s->fd, wd);
 		return error_set(err, E2BIG,
-			"there are more than %d directories below %s; name the module's own",
+			"there are more than %d directories below %s; name the module's own directory",
 			MOST_WATCHES, s->tops.v[top]);
 	}
 	*ARRAY_ADD(s->items, s->n) =

@@ -167,20 +167,26 @@ int qmp_ask(struct qmp *q, const char *command, const char *arguments, int fd, i
 		take_lines(q, number);
 		if (q->answered == number)
 			return q->refused
-				? error_set(err, EIO, "QEMU refused %s: %s", command, q->detail)
+				? error_set(err, EIO,
+					  "QEMU refused %s: %s; another version of QEMU may do it",
+					  command, q->detail)
 				: 0;
 		if (!open || q->failed)
-			return error_set(err, EIO, "QEMU ended when asked for %s", command);
+			return error_set(err, EIO,
+				"QEMU ended when asked for %s; try again, and if it stays so, see kmodlab doctor",
+				command);
 		if (interrupt_pending())
 			return error_set(err, EINTR, "interrupted");
 		if (!clock_left_ms(deadline_us))
-			return error_set(err, ETIMEDOUT, "QEMU did not answer %s", command);
-		poll(
+			return error_set(err, ETIMEDOUT,
+				"QEMU did not answer %s; try again, and if it stays so, see kmodlab doctor",
+				command);
+		clock_poll(
 			(struct pollfd[]){
 				{.fd = q->fd, .events = POLLIN},
 				{.fd = interrupt_fd(), .events = POLLIN},
 			},
-			2, clock_left_ms(deadline_us));
+			2, deadline_us);
 		open = receive(q);
 	}
 }

@@ -102,26 +102,28 @@ unsigned stub_stop_cpu(const char *packet)
 static int put(struct stub *s, const void *bytes, size_t len, struct error *err)
 {
 	if (send(s->fd, bytes, len, MSG_NOSIGNAL) != (ssize_t)len)
-		return error_sys(err, errno, "the line to QEMU's debugger is broken");
+		return error_sys(err, errno,
+			"the line to QEMU's debugger is broken; try again, and if it stays so, see kmodlab doctor");
 	return 0;
 }
 
-/* Takes what has arrived. 0 or -errno. */
-static int pull(struct stub *s, int timeout_ms, struct error *err)
+/* Takes what has arrived, or arrives until then. 0 or -errno. */
+static int pull(struct stub *s, int64_t deadline_us, struct error *err)
 {
 	struct pollfd fds[] = {
 		{.fd = s->fd, .events = POLLIN}, {.fd = interrupt_fd(), .events = POLLIN}};
 	char bytes[4096];
 	ssize_t n;
 
-	poll(fds, 2, timeout_ms);
+	clock_poll(fds, 2, deadline_us);
 	if (interrupt_pending())
 		return error_set(err, EINTR, "interrupted");
 	n = recv(s->fd, bytes, sizeof bytes, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n <= 0)
-		return error_set(err, EPIPE, "QEMU's debugger has hung up");
+		return error_set(err, EPIPE,
+			"QEMU's debugger has hung up; try again, and if it stays so, see kmodlab doctor");
 	buf_add(&s->in, bytes, (size_t)n);
 	return 0;
 }
@@ -133,11 +135,12 @@ static int next(struct stub *s, struct buf *packet, int64_t deadline_us, struct 
 		int r = stub_packet(&s->in, packet), left;
 
 		if (r == -EPROTO)
-			return error_set(err, EPROTO, "what QEMU's debugger says makes no sense");
+			return error_set(err, EPROTO,
+				"what QEMU's debugger says makes no sense; try again, and if it stays so, see kmodlab doctor");
 		if (r > 0)
 			return put(s, "+", 1, err) ?: 1;
 		left = clock_left_ms(deadline_us);
-		r = pull(s, left, err);
+		r = pull(s, deadline_us, err);
 		if (r)
 			return r;
 		if (!left && !memchr(s->in.data ? s->in.data : "", '#', s->in.len))
@@ -163,7 +166,8 @@ static int ask(struct stub *s, const char *text, struct buf *answer, struct erro
 			r = next(s, answer, clock_us() + (int64_t)ANSWER_MS * 1000, err);
 		while (r > 0 && !stops && answer->data[0] == 'T');
 	if (!r)
-		return error_set(err, ETIMEDOUT, "QEMU's debugger does not answer");
+		return error_set(err, ETIMEDOUT,
+			"QEMU's debugger does not answer; try again, and if it stays so, see kmodlab doctor");
 	if (r > 0 && answer->data[0] == 'E')
 		return error_set(
 			err, EIO, "QEMU's debugger refuses '%.40s' (%s)", text, answer->data);
@@ -194,7 +198,8 @@ int stub_open(struct stub *s, const char *at, struct error *err)
 
 	*s = (struct stub){.fd = -1};
 	if (strlen(at) >= sizeof name.sun_path)
-		return error_set(err, ENAMETOOLONG, "%s is too long for a socket's name", at);
+		return error_set(err, ENAMETOOLONG,
+			"%s is too long for a socket's name: set TMPDIR to a shorter path", at);
 	strcpy(name.sun_path, at);
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (s->fd < 0 || connect(s->fd, (struct sockaddr *)&name, sizeof name))
@@ -259,7 +264,8 @@ int stub_registers(struct stub *s, unsigned cpu, uint64_t regs[STUB_REGS], struc
 
 	r = r ?: ask(s, "g", &answer, err);
 	if (!r && !take_bytes(answer.data, regs, STUB_REGS * sizeof *regs))
-		r = error_set(err, EPROTO, "QEMU's debugger does not tell the registers");
+		r = error_set(err, EPROTO,
+			"QEMU's debugger does not tell the registers; try again, and if it stays so, see kmodlab doctor");
 	return r;
 }
 
@@ -282,7 +288,8 @@ int stub_read(struct stub *s, uint64_t at, void *to, size_t len, struct error *e
 		text = xasprintf("m%llx,%zx", (unsigned long long)(at + done), part);
 		r = ask(s, text, &answer, err);
 		if (!r && !take_bytes(answer.data, (char *)to + done, part))
-			r = error_set(err, EPROTO, "QEMU's debugger does not tell memory");
+			r = error_set(err, EPROTO,
+				"QEMU's debugger does not tell memory; try again, and if it stays so, see kmodlab doctor");
 		if (r)
 			return r;
 	}
