@@ -58,10 +58,12 @@ char *advice_for_bmake(const char *message, const char *dir)
 	if (wanted) {
 		wanted += strlen("don't know how to make ");
 		if (ends(wanted, ".c") || ends(wanted, ".S") || ends(wanted, ".m"))
-			return xasprintf("The Makefile names %s, and %s has no such file: see the "
-					 "name, and that the file is there.",
+			return xasprintf(
+				"The Makefile names %s, and %s has no such file: correct the name, or add the file.",
 				wanted, dir);
-		return xasprintf("No rule makes %s, and no such file is there.", wanted);
+		return xasprintf(
+			"No rule makes %s, and no such file is there: correct the name, or add the file.",
+			wanted);
 	}
 	if (strstr(message, "Need an operator") || strstr(message, "Invalid line"))
 		return xstrdup("The line is no rule, no assignment and no directive; if it belongs "

@@ -170,7 +170,9 @@ char *advice_for_namespace(const char *namespace, const struct target *target)
 	unsigned version = version_of(target);
 
 	if (!strncmp(namespace, "module:", 7))
-		return xasprintf("Only %s may use it: find another function.", namespace + 7);
+		return xasprintf(
+			"Only %s may use it: find another function that is exported to all.",
+			namespace + 7);
 	if (!version)
 		return xasprintf("Add MODULE_IMPORT_NS(%s), from Linux 6.13 on with the name in "
 				 "quotes.",
@@ -210,8 +212,8 @@ char *advice_for_make(const char *message, const char *dir, const struct target 
 			"/lib/modules/$(shell uname -r)/build.",
 			target ? target->release : "the target");
 	if (n > 2 && !strcmp(base + n - 2, ".o"))
-		return xasprintf("The Makefile names %s, and %s has no %.*s.c to make it from: see "
-				 "the name, and that the file is there.",
+		return xasprintf(
+			"The Makefile names %s, and %s has no %.*s.c to make it from: correct the name, or add the file.",
 			base, dir, (int)n - 2, base);
 	if (wanted && lies_outside(wanted))
 		return advice_for_header(wanted, dir, target);

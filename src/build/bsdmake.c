@@ -78,7 +78,8 @@ static void explain_none(const char *dir, struct error *why)
 	AUTO_FREE char *below = NULL;
 
 	if (!path_is_dir(dir)) {
-		error_set(why, 0, "%s is not a directory", dir);
+		error_set(why, 0,
+			"%s is not a directory: give the one that has the module's Makefile", dir);
 		return;
 	}
 	below = files_source_below(dir, is_source, 0);

@@ -236,8 +236,7 @@ static int own_failure(const struct job *j, const struct buf *log, int status)
 		says(log, "unable to execute command: Killed") ||
 		a_line_ends(log, "Cannot allocate memory"))
 		return error_set(j->err, ENOMEM,
-			"the compiler was killed or found no memory: close something, or use a "
-			"machine with more");
+			"the compiler was killed or found no memory: close something, or run fewer trials at a time (-j 1)");
 	return 0;
 }
 
@@ -347,7 +346,8 @@ bool build_is_source(const char *dir, enum target_os os, struct error *why)
 static void add_no_module(struct job *j)
 {
 	finding_add(&j->out->findings, "build-failed", SEVERITY_ERROR, CLASS_BUILD,
-		xstrdup("make ended well, but made no .ko file."), xstrdup(j->system->no_module));
+		xstrdup("make ended without an error, but made no .ko file."),
+		xstrdup(j->system->no_module));
 }
 
 static void diagnose(struct job *j)

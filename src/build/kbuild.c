@@ -69,7 +69,8 @@ static void explain_none(const char *dir, struct error *why)
 	AUTO_FREE char *below = NULL;
 
 	if (!path_is_dir(dir)) {
-		error_set(why, 0, "%s is not a directory", dir);
+		error_set(why, 0,
+			"%s is not a directory: give the one that has the module's Makefile", dir);
 		return;
 	}
 	below = files_source_below(dir, is_direct, 0);
@@ -78,12 +79,11 @@ static void explain_none(const char *dir, struct error *why)
 	else if (makefile_read(dir, "Makefile", &makefile) &&
 		makefile_mentions(&makefile, "bsd.kmod.mk"))
 		error_set(why, 0,
-			"%s is the source of a FreeBSD module: its Makefile includes bsd.kmod.mk",
+			"%s is the source of a FreeBSD module (its Makefile includes bsd.kmod.mk): for Linux it needs a Makefile that says obj-m := NAME.o",
 			dir);
 	else if (makefile.data)
 		error_set(why, 0,
-			"%s does not look like the source of a Linux module: its Makefile neither "
-			"says obj-m nor calls Kbuild",
+			"%s does not look like the source of a Linux module: its Makefile neither says obj-m nor calls the kernel's build (make -C /lib/modules/.../build)",
 			dir);
 	else
 		error_set(why, 0,

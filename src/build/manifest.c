@@ -253,8 +253,9 @@ static int enter_dir(struct scan *s, int at, const char *name, const char *path)
 	if (is_node(&s->ours[0], &st) || is_node(&s->ours[1], &st))
 		return 0;
 	if (s->depth == MOST_DEPTH)
-		return error_set(
-			s->err, ELOOP, "the directories in %s are nested too deeply", s->dir);
+		return error_set(s->err, ELOOP,
+			"the directories in %s are nested too deeply: name the directory that has the module's Makefile",
+			s->dir);
 	if (*path)
 		add_entry(s, path, SOURCE_DIR);
 	s->around[s->depth++] = (struct node){st.st_dev, st.st_ino};

@@ -241,8 +241,7 @@ int sandbox_add_linux(struct sandbox *s, const struct target *target, struct err
 	s->build = build_path(target);
 	if (!s->build)
 		return error_set(err, EINVAL,
-			"the target %s has lost its build tree %s; remove the target and add it "
-			"again",
+			"the target %s has lost its build tree %s; remove the target and add it again (kmodlab target)",
 			target->name, target->build);
 	modules = add_system(&s->argv, target->root);
 	add_build(s, target, modules);
@@ -297,7 +296,7 @@ int sandbox_failed(const char *line, const struct target *target, struct error *
 		!strstr(line, "RTM_NEWADDR") && !strstr(line, "ermission") &&
 		!strstr(line, "not permitted"))
 		return error_set(err, EIO,
-			"the sandbox for the build did not come up: %s; kmodlab doctor looks for what lacks",
+			"the sandbox for the build did not come up: %s; kmodlab doctor looks for what is missing",
 			line);
 	if (!path_read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 16, &sysctl) &&
 		sysctl.data[0] == '1')

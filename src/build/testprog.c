@@ -196,7 +196,8 @@ static int keep(const char *scratch, const char *base, const char *dir, const ch
 
 	unlink(final);
 	if (path_read(made, LIST_MAX, &make) || !make.len)
-		return error_set(err, EIO, "the compiler did not say what test.c includes");
+		return error_set(err, EIO,
+			"the compiler did not say what test.c includes; compile it by hand (gcc -M test.c) to see why");
 	list_sources(make.data, inside, dir, &looks);
 	if (rename(program, to))
 		return error_sys(err, errno, "cannot keep the compiled test.c in %s", base);

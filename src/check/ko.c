@@ -348,7 +348,7 @@ static bool refuse_system(const struct ko *ko, const char *path, const char *bas
 	refuse(out, path, "wrong-os",
 		xasprintf("%s is a %s kernel module, and the target is %s.", base,
 			target_os_name(is), target_os_name(os)),
-		"Build the module for this target: give its source directory.");
+		"Build the module for this target: give its source directory, or take another target with -t.");
 	return true;
 }
 
@@ -371,17 +371,18 @@ bool ko_refuse(const struct ko *ko, const char *path, enum target_os os, const c
 			xasprintf(
 				"%s is damaged: it begins as an ELF file, but is cut off or corrupt.",
 				base),
-			"Build it again, or copy it again.");
+			"Build it again, or copy it again as a whole.");
 		break;
 	case KO_OTHER_ARCH:
 		refuse(out, path, "wrong-arch",
 			xasprintf("%s is for %s, and the target is %s.", base, ko->machine, arch),
-			"Build the module for this target: give its source directory.");
+			"Build the module for this target: give its source directory, or take another target with -t.");
 		break;
 	case KO_NOT_MODULE:
 		if (ko->license)
 			refuse(out, path, "not-a-module",
-				xasprintf("%s is one object of a module, not the module.", base),
+				xasprintf(
+					"%s is one object file of a module, not the module.", base),
 				"Give the .ko file that Kbuild links from it.");
 		else
 			refuse(out, path, "not-a-module",

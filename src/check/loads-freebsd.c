@@ -106,7 +106,8 @@ static void wrong_module(const struct freebsd_check *f, const struct ko_need *ne
 			xasprintf("%s depends on the module %s in the versions %d to %d, and it is "
 				  "there in version %d",
 				f->ko->name, need->name, need->least, need->most, version);
-		advice = xasprintf("See MODULE_DEPEND in the source.");
+		advice = xasprintf(
+			"Give a range of versions in MODULE_DEPEND that has this one in it, or test on a kernel that has the other.");
 	}
 	loads_error(out, "dependency-missing", message, advice);
 }

@@ -299,7 +299,8 @@ static void tell_space(const struct linux_check *l, const struct space *s, struc
 	if (is_private(s->name)) {
 		message = xasprintf("%s uses %s, which the kernel exports to %s alone", l->ko->name,
 			list, name + strlen(FOR_MODULES));
-		advice = xstrdup("It is not for modules from elsewhere: find another function.");
+		advice = xstrdup(
+			"It is not for modules from elsewhere: find another function that is exported to all (Module.symvers in the build tree lists them).");
 	} else {
 		message = xasprintf("%s uses %s from the symbol namespace %s without importing it",
 			l->ko->name, list, name);

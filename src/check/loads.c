@@ -145,11 +145,12 @@ void loads_unknown(struct check *c, const struct strv *symbols,
 	const char *consequence, struct findings *out)
 {
 	size_t single = symbols->n > SINGLE_MAX + 1 ? SINGLE_MAX : symbols->n;
-	struct strv rest = {symbols->v + single, symbols->n - single};
+	struct strv rest = {.n = symbols->n - single};
 	AUTO_FREE char *list = NULL;
 
 	if (!symbols->n)
 		return;
+	rest.v = symbols->v + single;
 	if (consequence) {
 		note_unknown(c, symbols, consequence, out);
 		return;

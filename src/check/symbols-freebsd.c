@@ -91,7 +91,7 @@ static const struct {
 	{"sleep", "The kernel has no C library: use pause(9)."},
 	{"usleep", "The kernel has no C library: use pause_sbt(9), or DELAY(9) to spin."},
 	{"exit", "A module does not exit: return an error from its event handler."},
-	{"assert", "The kernel has KASSERT(9) for that."},
+	{"assert", "The kernel has KASSERT(9) for that, which INVARIANTS kernels check."},
 	{"abort", "The kernel has panic(9) for that, if it must be."},
 	{"time", "The kernel has no C library: see time_uptime and time_second in time(9)."},
 	{"rand", "Use prng32(9) or, for secrets, arc4random(9)."},

@@ -142,7 +142,8 @@ static void explain_exported(const char *module, const char *symbol, const struc
 	if (info->namespace && !strncmp(info->namespace, "module:", 7)) {
 		*message = xasprintf("%s uses %s, which the kernel exports to %s alone.", module,
 			symbol, info->namespace + 7);
-		*advice = xstrdup("It is not for modules from elsewhere: find another function.");
+		*advice = xstrdup(
+			"It is not for modules from elsewhere: find another function that is exported to all (Module.symvers in the build tree lists them).");
 	} else if (info->namespace) {
 		*message = xasprintf("%s uses %s, which is in the symbol namespace %s.", module,
 			symbol, info->namespace);

@@ -44,7 +44,7 @@ static const struct target *look_at_targets(struct checkups *all, const struct t
 	}
 	if (!whole) {
 		c = doctor_add(all, "target", HEALTH_MISSING,
-			xstrdup(targets->n ? "none of the targets is whole"
+			xstrdup(targets->n ? "no target has all of its files"
 					   : "there is no target yet"),
 			purpose);
 		c->needed = true;
@@ -96,8 +96,8 @@ static char *get_kvm(void)
 	if (!access("/dev/kvm", F_OK) && access("/dev/kvm", R_OK | W_OK))
 		return xstrdup("sudo usermod -aG kvm \"$USER\", then log in again");
 	if (!access("/dev/kvm", F_OK))
-		return xstrdup("if this is a virtual machine itself, have its host allow nested "
-			       "virtualisation; TCG does in the meantime");
+		return xstrdup(
+			"if this is a virtual machine itself, have its host allow nested virtualisation; until then TCG is used");
 	if (!path_read("/proc/cpuinfo", 1 << 20, &cpu) && cpu.len) {
 		if (strstr(cpu.data, " vmx"))
 			return xstrdup("sudo modprobe kvm_intel");
@@ -105,14 +105,13 @@ static char *get_kvm(void)
 			return xstrdup("sudo modprobe kvm_amd");
 	}
 	return xstrdup(
-		"switch virtualisation (VT-x, AMD-V) on in the firmware's set-up or, if this is a virtual "
-		"machine itself, in its host's settings; TCG does in the meantime");
+		"switch virtualisation (VT-x, AMD-V) on in the firmware's set-up or, if this is a virtual machine itself, in its host's settings; until then TCG is used");
 }
 
 static void look_at_kvm(struct checkups *all)
 {
 	static const char purpose[] =
-		"running machines at full speed; without it QEMU translates (TCG)";
+		"running machines at full speed; without it QEMU translates each instruction (TCG), which works everywhere";
 	const char *why = accel_why_tcg();
 	struct checkup *c;
 
@@ -128,7 +127,7 @@ static void look_at_kvm(struct checkups *all)
 		return;
 	}
 	doctor_add(all, "kvm", HEALTH_OK,
-		xstrdup("/dev/kvm opens; whether a guest comes up under it, the first one will show"),
+		xstrdup("/dev/kvm opens; the first kmodlab run shows whether a guest comes up under it"),
 		purpose);
 }
 

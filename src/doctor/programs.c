@@ -28,8 +28,9 @@ static const struct tool {
 	{"llvm", "llvm-objcopy", "--version", false, "building modules for FreeBSD"},
 	{"bmake", "bmake", NULL, false, "building modules for FreeBSD"},
 	{"awk", "original-awk", "--version", false,
-		"building modules for FreeBSD, whose scripts the other awks do not take"},
+		"building modules for FreeBSD, whose scripts other awks do not run"},
 	{"gdb", "gdb", "--version", false, "`kmodlab debug`: stepping through a module"},
+	{"ssh", "ssh", "-V", false, "targets that are real machines: ssh:USER@HOST"},
 	{"make", "make", "--version", false, "building for the targets host and tree:DIR"},
 	{"gcc", "gcc", "--version", false, "building for the targets host and tree:DIR"},
 };
@@ -128,7 +129,7 @@ static void look_at_sandbox(struct checkups *all)
 
 	if (r) {
 		c = doctor_add(all, "sandbox", HEALTH_MISSING,
-			xstrdup("there is no bubblewrap (bwrap)"), purpose);
+			xstrdup("bubblewrap (bwrap) is not installed"), purpose);
 		c->needed = true;
 		mend(all, c, "bwrap");
 		return;

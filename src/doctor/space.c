@@ -32,7 +32,7 @@ static void look_at_memory(struct checkups *all)
 	struct checkup *c;
 
 	c = doctor_add(all, "memory", !free || free >= MEMORY_LEAST ? HEALTH_OK : HEALTH_BROKEN,
-		xasprintf("%.1f of %.1f GB to be had", (double)free / 1e9, (double)total / 1e9),
+		xasprintf("%.1f of %.1f GB free for use", (double)free / 1e9, (double)total / 1e9),
 		"machines, of some 300 MB each");
 	c->needed = true;
 	if (c->health)
@@ -82,7 +82,7 @@ void doctor_space(struct checkups *all)
 {
 	look_at_memory(all);
 	look_at_directory(all, "cache", path_cache_dir(), CACHE_LEAST, true, "XDG_CACHE_HOME",
-		"builds and the machines that were saved after their boot");
+		"builds, and snapshots of booted machines");
 	look_at_directory(all, "data", path_data_dir(), TARGET_WANTS, false, "XDG_DATA_HOME",
-		"targets: from 380 MB each, and what is fetched for it");
+		"targets: from 380 MB each, and what is downloaded for them");
 }

@@ -17,7 +17,7 @@ static char *errno_text(int error)
 	const char *name = errno_name_freebsd(error), *meaning = errno_meaning_freebsd(error);
 
 	if (!name)
-		return xasprintf("%d, which is no errno", error);
+		return xasprintf("%d, which is no error number (errno)", error);
 	return xasprintf("%s (%d: %s)", name, error, meaning);
 }
 

@@ -103,8 +103,7 @@ static bool take_duplicate(const struct record *log, size_t i, size_t end, struc
 	if (good) {
 		r->rule = "lock-order";
 		r->title = xasprintf(
-			"the lock %s was taken while %s was held, which is of the same type: "
-			"nothing says in which order two of them are to be taken",
+			"the lock %s was taken while %s was held, which is of the same type: nothing says in which order two of them are to be taken",
 			second.name, first.name);
 		text_place(log[i + 2].text, r);
 	}

@@ -246,7 +246,7 @@ static void add(const struct run *r, const struct things *all, const size_t *of,
 	advice = r->os == TARGET_FREEBSD ? rule->freebsd_advice : rule->linux_advice;
 	if (first->kind == PROTO_MEMORY && others)
 		f = finding_add(out, rule->rule, SEVERITY_NOTE, CLASS_PASS, message,
-			xstrdup("Probably it belongs to what else was left behind."));
+			xstrdup("Probably it belongs to what else was left behind: undo that first, and run again."));
 	else
 		f = finding_add(
 			out, rule->rule, SEVERITY_ERROR, CLASS_LEAK, message, xstrdup(advice));

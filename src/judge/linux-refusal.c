@@ -249,7 +249,7 @@ static char *errno_text(int error)
 	const char *name = errno_name(error), *meaning = errno_meaning(error);
 
 	if (!name)
-		return xasprintf("-%d, which is no errno", error);
+		return xasprintf("-%d, which is no error number (errno)", error);
 	return xasprintf("-%s (-%d: %s)", name, error, meaning);
 }
 

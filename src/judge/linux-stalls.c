@@ -32,7 +32,8 @@ static void workqueue(struct reading *r)
 {
 	const char *s = after(r->text, "stuck for ");
 
-	report_title(r->out, xasprintf("a workqueue did not get on for %lu s", s ? decimal(s) : 0));
+	report_title(
+		r->out, xasprintf("a workqueue made no progress for %lu s", s ? decimal(s) : 0));
 }
 
 const struct kind linux_stall_kinds[] = {

@@ -218,7 +218,7 @@ static int make_file(const struct new_request *q, const struct new_template *t, 
 int new_make(const struct new_request *asked, struct strv *made, struct error *err)
 {
 	struct new_request q = *asked;
-	AUTO_FREE char *name = NULL, *parent = NULL;
+	AUTO_FREE char *name = NULL;
 	int r = new_name(q.dir, &name, err);
 
 	if (!q.kind)

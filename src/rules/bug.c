@@ -163,11 +163,11 @@ const struct rule rules_bug[] = {
 		.on_freebsd = SIGHT_KASAN,
 		.title = "memory was used in a way that is not allowed",
 		.meaning =
-			"KASAN or KFENCE reports an access that is none of the kinds with a rule of "
+			"KASAN or KFENCE, with which a kernel watches its own memory, reports an access that is none of the kinds with a rule of "
 			"their own: to memory that never was, or freeing what was not allocated.",
 		.linux_example = "kfree(p + 4);    /* invalid-free */\n",
 		.remedy =
-			"The report shows the address, what was there, and who allocated and freed it.",
+			"The report shows the address, what was there, and who allocated and freed it: begin with the module's own lines in it.",
 	},
 	{
 		.id = "ubsan",
@@ -311,8 +311,7 @@ const struct rule rules_bug[] = {
 		.on_freebsd = SIGHT_NONE,
 		.title = "RCU is used against its rules",
 		.meaning =
-			"A pointer that RCU protects was followed outside of rcu_read_lock(), or "
-			"something slept inside.",
+			"RCU (read-copy-update) lets readers go without a lock; what they may still see is freed only when they are done. Here a pointer that it protects was followed outside of rcu_read_lock(), or something slept inside.",
 		.linux_example = "p = rcu_dereference(shared);    /* without rcu_read_lock() */\n",
 		.remedy =
 			"rcu_read_lock() and rcu_read_unlock() around all uses of the pointer, nothing "

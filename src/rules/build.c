@@ -65,7 +65,7 @@ const struct rule rules_build[] = {
 			"an executable stack for instance.",
 		.linux_example = "/* in a.S, without a .note.GNU-stack section: */\n"
 				 "missing .note.GNU-stack section implies executable stack\n",
-		.remedy = "Do what it asks for; an assembler file ends with .section "
+		.remedy = "Do what the linker asks for; an assembler file ends with .section "
 			  ".note.GNU-stack,\"\",@progbits",
 	},
 	{
@@ -97,7 +97,7 @@ const struct rule rules_build[] = {
 				 "\trm -f *.o\n"
 				 "clean:\n"
 				 "\trm -f *.ko    # overriding recipe for target 'clean'\n",
-		.remedy = "Remove what the Makefile says twice.",
+		.remedy = "Mend the line that make names; remove what the Makefile says twice.",
 	},
 	{
 		.id = "modpost",
@@ -167,8 +167,7 @@ const struct rule rules_build[] = {
 		.on_freebsd = SIGHT_NONE,
 		.title = "the module names no licence",
 		.meaning =
-			"A Linux module is to say under which licence it is. Without that the kernel "
-			"counts as tainted, its authors will not look at reports, and all symbols that "
+			"A Linux module is to say under which licence it is. Without that the kernel counts as tainted (it says so in each of its reports), its authors will not look at reports, and all symbols that "
 			"are exported to GPL modules only are out of reach.",
 		.linux_example = "/* no MODULE_LICENSE() anywhere */\n",
 		.remedy = "Add MODULE_LICENSE(\"GPL\"), or the licence that it really has.",

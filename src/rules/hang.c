@@ -104,7 +104,8 @@ const struct rule rules_hang[] = {
 		.linux_example = "spin_lock_irqsave(&lock, flags);\n"
 				 "for (;;)\n"
 				 "\t;\n",
-		.remedy = "Do less with interrupts off.",
+		.remedy =
+			"The trace shows where: do less between local_irq_disable() or spin_lock_irqsave() and what ends it (FreeBSD: spinlock_enter(), mtx_lock_spin(9)).",
 	},
 	{
 		.id = "rcu-stall",
@@ -114,7 +115,7 @@ const struct rule rules_hang[] = {
 		.on_freebsd = SIGHT_NONE,
 		.title = "RCU waits for a processor in vain",
 		.meaning =
-			"A processor, or a reader, does not come to the point where the kernel may free "
+			"RCU frees what was read without a lock when all readers are done. A processor, or a reader, does not come to the point where the kernel may free "
 			"what was read: it loops with preemption or interrupts off, or between "
 			"rcu_read_lock() and rcu_read_unlock().",
 		.linux_example = "rcu_read_lock();\n"

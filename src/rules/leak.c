@@ -130,7 +130,7 @@ const struct rule rules_leak[] = {
 		.freebsd_example =
 			"res = rman_reserve_resource(...);    /* no rman_release_resource(res) */\n",
 		.remedy =
-			"Give back what was reserved, also on the ways out of an init that fails.",
+			"Give back what was reserved, also on the ways out of an init that fails: release_region(), release_mem_region(); FreeBSD: bus_release_resource(9).",
 	},
 	{
 		.id = "leftover-thread",
@@ -241,7 +241,8 @@ const struct rule rules_leak[] = {
 		.linux_example =
 			"register_netdev(dev);    /* no unregister_netdev(dev), free_netdev(dev) */\n",
 		.freebsd_example = "if_attach(ifp);    /* no if_detach(ifp), if_free(ifp) */\n",
-		.remedy = "Unregister it, then free it.",
+		.remedy =
+			"unregister_netdev(), then free_netdev(); FreeBSD: ether_ifdetach() or if_detach(), then if_free().",
 	},
 	{
 		.id = "leftover-filesystem",
@@ -280,7 +281,7 @@ const struct rule rules_leak[] = {
 		.on_freebsd = SIGHT_NONE,
 		.title = "memory, timers and work could not be followed on this kernel",
 		.meaning =
-			"What a module allocates, arms and registers is followed by small BPF programs. "
+			"What a module allocates, arms and registers is followed by small BPF programs, which the kernel runs at such events. "
 			"This kernel has no BPF, or not enough of it, so nobody can say whether "
 			"something was left behind; what is listed somewhere was looked at all the "
 			"same.",

@@ -202,8 +202,7 @@ const struct rule rules_load[] = {
 		.meaning = "The kernel gave an error and no reason that is known here.",
 		.linux_example = "insmod hello.ko    # Operation not permitted\n",
 		.remedy =
-			"The meaning of the error is in the message; look into the log lines of the "
-			"load.",
+			"The meaning of the error is in the message; look into the log lines of the load (kmodlab log --since load).",
 	},
 	{
 		.id = "license-unknown",
@@ -261,7 +260,8 @@ const struct rule rules_load[] = {
 		.on_linux = SIGHT_STOCK,
 		.on_freebsd = SIGHT_STOCK,
 		.title = "the kernel has a module of that name already",
-		.meaning = "Names of modules are the kernel's, and each is there once.",
+		.meaning =
+			"A kernel has each module's name once, and counts those that are built in.",
 		.linux_example = "obj-m := loop.o\n",
 		.freebsd_example =
 			"DECLARE_MODULE(null, ...);    /* the kernel's own /dev/null */\n",
@@ -313,8 +313,7 @@ const struct rule rules_load[] = {
 			"what the handler returned at MOD_UNLOAD.",
 		.freebsd_example = "case MOD_UNLOAD: return (EINVAL);\n",
 		.remedy =
-			"The meaning of the error is in the message; look into the log lines of the "
-			"unload.",
+			"The meaning of the error is in the message; look into the log lines of the unload (kmodlab log --since unload).",
 	},
 	{
 		.id = "log-dropped",
@@ -371,8 +370,7 @@ const struct rule rules_load[] = {
 		.linux_example =
 			"*(volatile char *)mmap(0, 4096, 1, 1, fd, 0);    /* SIGBUS, if the module's mmap made nothing */\n",
 		.remedy =
-			"Find out which access it was; if it is one to memory of the module, look at "
-			"its mmap.",
+			"Find out which access it was (a printf() before each one tells); if it is one to memory of the module, look at its mmap function.",
 	},
 	{
 		.id = "test-timeout",
@@ -446,7 +444,8 @@ const struct rule rules_load[] = {
 			"The module's kmodlab.ini has a line `log-not = TEXT` in [expect], and a line of "
 			"the log has that text in it.",
 		.linux_example = "# kmodlab.ini\n[expect]\nlog-not = hello: falling back\n",
-		.remedy = "Find out why the module, or the kernel about it, says so.",
+		.remedy =
+			"Find out why the module, or the kernel about it, says so: kmodlab log shows the line among the others.",
 	},
 	{.id = NULL},
 };

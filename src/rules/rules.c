@@ -213,7 +213,7 @@ void rules_print_markdown(struct buf *out)
 	buf_adds(out,
 		"# The rules\n\n"
 		"Every finding has a rule. `kmodlab explain RULE` prints what stands here of it; this page is "
-		"made by\n`kmodlab explain --all --markdown`.\n\n");
+		"made by\n`kmodlab explain --all --markdown`. A debug target is a kernel that watches itself: `kmodlab target add debian:bookworm/debug`.\n\n");
 	for (size_t i = 0; i < NPARTS; i++) {
 		buf_addf(out, "## %s\n\n| rule | what it is |\n| --- | --- |\n", parts[i].title);
 		for (const struct rule *r = parts[i].rules; r->id; r++)

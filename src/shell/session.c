@@ -191,14 +191,14 @@ static int take_done(struct session *s, const struct message *msg, int *status, 
 	if (msg->serial != s->shell)
 		return 0;
 	if (message_done(msg, &done) || done.error < 0)
-		return error_set(err, EPROTO, "the machine's last words make no sense");
+		return error_set(err, EPROTO,
+			"what the machine said last makes no sense: its memory is damaged");
 	if (done.error >= PROTO_NOT_STARTED)
 		return done.signal
 			? error_set(err, EIO,
-				  "the agent, which kept the shell, was killed in the machine")
+				  "the agent, which kept the shell, was killed in the machine; start kmodlab shell again")
 			: error_set(err, EIO,
-				  "no shell can be started in this machine (%s): its kernel may lack "
-				  "pseudo-terminals",
+				  "no shell can be started in this machine (%s): its kernel may lack pseudo-terminals (CONFIG_UNIX98_PTYS); try another target",
 				  strerror(done.error - PROTO_NOT_STARTED));
 	*status = done.error >= PROTO_BY_SIGNAL ? 128 + done.error - PROTO_BY_SIGNAL : done.error;
 	return 1;
@@ -281,8 +281,8 @@ static int place(
 		return error_set(err, EIO,
 			"the machine's snapshot did not come to life, and was removed: try once more");
 	}
-	return error_set(
-		err, EIO, "the machine ended, or does not answer, before a shell was there");
+	return error_set(err, EIO,
+		"the machine ended, or does not answer, before a shell was there; try again, and if it stays so, see kmodlab doctor");
 }
 
 static int place_all(
@@ -302,7 +302,10 @@ static int place_all(
 	/* Where scripts look for it. */
 	if (!r && !freebsd)
 		r = place(s, s->t->tests.shell, s->t->tests.shell_len, "/bin/sh", err);
-	return r > 0 ? error_set(err, EIO, "the machine does not answer") : r;
+	return r > 0
+		? error_set(err, EIO,
+			  "the machine does not answer; try again, and if it stays so, see kmodlab doctor")
+		: r;
 }
 
 static void add_word(struct buf *b, const char *name, const char *value)
@@ -356,8 +359,7 @@ static int open_all(
 			t->modules.items[i].len, t->modules.items[i].debug);
 	if (machine_without_ring(s->m))
 		return error_set(err, ENOTSUP,
-			"a shell needs memory shared with the machine, which this QEMU or this kernel "
-			"cannot do (ivshmem)");
+			"a shell needs memory shared with the machine (ivshmem), which this QEMU or this kernel has not got; try another target");
 	return place_all(s, files, words, err);
 }
 

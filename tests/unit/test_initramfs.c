@@ -48,7 +48,7 @@ static void the_agent_is_static_and_small(void **state)
 	(void)state;
 	assert_memory_equal(h->e_ident, ELFMAG, SELFMAG);
 	assert_int_equal(h->e_type, ET_EXEC);
-	assert_true(len < 65536);
+	assert_true(len < 80 << 10); /* with gcc 60 */
 	for (int i = 0; i < h->e_phnum; i++) {
 		const Elf64_Phdr *p =
 			(const void *)(guest_agent_linux + h->e_phoff + (size_t)i * h->e_phentsize);

@@ -231,7 +231,7 @@ static void a_program_is_no_module_and_neither_is_one_object_of_a_module(void **
 	expect_refusal(elf_finish(&m), "not-a-module", "but not a kernel module");
 	elf_start(&m, ET_REL, EM_X86_64);
 	elf_section(&m, ".modinfo", SHT_PROGBITS, info, sizeof info);
-	expect_refusal(elf_finish(&m), "not-a-module", "one object of a module");
+	expect_refusal(elf_finish(&m), "not-a-module", "one object file of a module");
 }
 
 static void control_bytes_in_a_module_do_not_reach_the_terminal(void **state)

@@ -73,7 +73,7 @@ static void each_way_to_be_refused_at_load_has_its_rule(void **state)
 		{EEXIST, NULL, "already-loaded", "already"},
 		{ENOMEM, "hello: no room", "init-error", "-ENOMEM (-12: Cannot allocate memory)"},
 		{517, NULL, "init-error", "EPROBE_DEFER"},
-		{4000, NULL, "init-error", "-4000, which is no errno"},
+		{4000, NULL, "init-error", "-4000, which is no error number (errno)"},
 	};
 
 	(void)state;

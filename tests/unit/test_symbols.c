@@ -133,8 +133,8 @@ static void the_nearest_export_is_what_was_meant(void **state)
 static void nothing_is_guessed_from_afar(void **state)
 {
 	static const char *const strangers[] = {"x", "foo", "print_hex", "my_driver_probe",
-		"a_name_that_is_far_longer_than_any_name_that_anybody_would_give_to_a_function_in_a_"
-		"kernel_or_elsewhere_on_this_earth"};
+		("a_name_that_is_far_longer_than_any_name_that_anybody_would_give_to_a_function_in_a_"
+		 "kernel_or_elsewhere_on_this_earth")};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
