@@ -17,6 +17,7 @@ static const struct package {
 	{"qemu-system-x86_64",
 		{"qemu-system-x86", "qemu-system-x86-core", "qemu-system-x86", "qemu"}},
 	{"bwrap", {"bubblewrap", "bubblewrap", "bubblewrap", NULL}},
+	{"ssh", {"openssh-client", "openssh-clients", "openssh", NULL}},
 	{"mmdebstrap", {"mmdebstrap", "mmdebstrap", NULL, NULL}, "the AUR's mmdebstrap, on Arch"},
 	{"debian-archive-keyring",
 		{"debian-archive-keyring", "debian-keyring", "debian-archive-keyring", NULL}},

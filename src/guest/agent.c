@@ -12,6 +12,7 @@
  */
 #include "guest/agent.h"
 #include "guest/exercise.h"
+#include "guest/lend.h"
 #include "guest/os.h"
 #include "guest/protocol.h"
 #include "guest/shell.h"
@@ -282,12 +283,15 @@ static void call_module(const struct proto_header *h, const uint8_t *at, const u
 	struct proto_load part = {0, 0};
 	const uint8_t *bytes = h->type == PROTO_LOAD ? next_part(&at, end, &part) : 0;
 	const char *name = agent_string(&at, end), *params = agent_string(&at, end);
+	const char *own = h->type == PROTO_LOAD ? agent_string(&at, end) : 0;
 	long r;
 
 	if (!name || (part.length && !wire_shared)) {
 		refuse(h->serial, 22 /* EINVAL */);
 		return;
 	}
+	if (own)
+		lend_loading(own);
 	agent_begin(h->serial);
 	if (h->type == PROTO_UNLOAD)
 		r = os_unload(name);
@@ -297,6 +301,10 @@ static void call_module(const struct proto_header *h, const uint8_t *at, const u
 		r = os_load_file(name, params ? params : "");
 	if (h->type == PROTO_LOAD && r >= 0)
 		watch_loaded(name);
+	else if (h->type == PROTO_UNLOAD && r >= 0)
+		lend_unloaded(name);
+	else if (own && r < 0)
+		lend_unloaded(own);
 	lock();
 	end_call(r < 0 ? (int32_t)-r : 0, 0);
 	unlock();
@@ -380,6 +388,9 @@ static _Noreturn void work(void)
 	struct proto_header h;
 	const uint8_t *body;
 
+	/* One that never comes back is not to hold the connection that brought it. */
+	if (lend_shared)
+		lend_let_go(2);
 	wire_forget();
 	watch_resume();
 	common->worker = stuck_self();
@@ -459,8 +470,9 @@ static _Noreturn void watch(void)
 		unsigned saw = os_wait(
 			(wire_shared ? OS_LINE : 0u) | (late ? OS_LOG : 0u) | OS_WORKER, worker);
 
-		if (saw & OS_LINE)
-			os_read(os_line_fd(), wakes, sizeof wakes);
+		/* A carrier that was killed. */
+		if (saw & OS_LINE && os_read(os_line_fd(), wakes, sizeof wakes) == 0 && lend_shared)
+			os_halt();
 		if (saw & OS_WORKER)
 			worker = replace_worker(worker);
 		/* On the line nobody wakes us, so we always listen to the log. */
@@ -475,7 +487,10 @@ static _Noreturn void watch(void)
 void agent_main(const long *stack);
 void agent_main(const long *stack)
 {
-	os_play(stack);
+	if (lend_asked(stack))
+		lend(stack);
+	else
+		os_play(stack);
 	os_setup();
 	common = os_common_memory(sizeof *common);
 	wire_open();

@@ -4,16 +4,6 @@
 
 #include <stdint.h>
 
-/* The entry point: a stack aligned as the ABI wants it; what was on it (the number of arguments, then the
- * arguments) is the only argument. */
-__asm__(".globl _start\n"
-	"_start:\n"
-	"	xor %ebp, %ebp\n"
-	"	mov %rsp, %rdi\n"
-	"	and $-16, %rsp\n"
-	"	call agent_main\n"
-	"	ud2\n");
-
 /* The compiler may call these even in freestanding code. */
 void *memcpy(void *restrict to, const void *restrict from, size_t len)
 {

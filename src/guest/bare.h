@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef KMODLAB_GUEST_BARE_H
 #define KMODLAB_GUEST_BARE_H
-/* The little of a C library that the agent has: the entry point, and these. */
+/* The little of a C library that the agent has; each system's os-*.c has the entry point. */
 #include <stddef.h>
 
 void *memcpy(void *restrict to, const void *restrict from, size_t len);

@@ -8,6 +8,7 @@
 
 #include "guest/agent.h"
 #include "guest/bare.h"
+#include "guest/lend.h"
 #include "guest/os.h"
 
 #define FILES_MAX   64
@@ -401,7 +402,7 @@ static void say_what_was_done(unsigned n)
 /* "char 245 foo" is a device without a node: gets one. */
 static void add_file(const char *name)
 {
-	static char nodes[16][24];
+	static char nodes[16][160];
 	static unsigned nnodes;
 	unsigned major = 0;
 	size_t at;
@@ -416,7 +417,8 @@ static void add_file(const char *name)
 	for (name += 5; *name >= '0' && *name <= '9'; name++)
 		major = major * 10 + (unsigned)(*name - '0');
 	nnodes %= 16;
-	at = put(nodes[nnodes], 0, "/tmp/char-");
+	at = put(nodes[nnodes], 0, lend_dir);
+	at = put(nodes[nnodes], at, "/char-");
 	nodes[nnodes][put_number(nodes[nnodes], at, major % 100000)] = 0;
 	if (ex_node(nodes[nnodes], major))
 		files[nfiles++] = nodes[nnodes++];

@@ -4,6 +4,7 @@
 
 #include "guest/agent.h"
 #include "guest/bare.h"
+#include "guest/lend.h"
 #include "guest/os.h"
 
 #define WORDS_MAX 16
@@ -21,7 +22,7 @@ static _Noreturn void become(const char *const *argv, const int pipe[2])
 	ex_dup2(pipe[1], 2);
 	os_close(pipe[0]);
 	os_close(pipe[1]);
-	ex_chdir("/tmp");
+	ex_chdir(lend_dir);
 	ex_exec(argv[0], argv, environment);
 	os_write(2, sorry, sizeof sorry - 1);
 	ex_exit(127);

@@ -9,11 +9,13 @@
 #include "guest/list.h"
 
 #include "guest/bare.h"
+#include "guest/lend.h"
 #include "guest/os.h"
 
-#define SLOTS	  32768u /* a power of two; a machine of ours has about 6000 entries */
-#define FOUND_MAX 400
-#define TEXT_MAX  40000
+#define SLOTS	   32768u     /* a power of two; a machine of ours has about 6000 entries */
+#define SLOTS_LENT (1u << 18) /* … and a lent one what it has */
+#define FOUND_MAX  400
+#define TEXT_MAX   40000
 
 /* Milliseconds from one look to the next, while there is something. */
 static const unsigned pauses[] = {5, 15, 40, 90, 150};
@@ -22,8 +24,9 @@ static struct common {
 	uint32_t reading; /* the list that is being read, plus one; 0: none */
 	uint32_t known;	  /* entries in the set */
 	uint8_t dead[LISTS_MAX];
-	uint64_t set[SLOTS];
+	uint64_t set[];
 } * common;
+static uint32_t slots = SLOTS;
 
 static struct found {
 	struct proto_thing thing;
@@ -55,13 +58,13 @@ uint64_t list_hash(uint64_t seed, const void *bytes, size_t len)
 static uint64_t *slot(uint32_t kind, const char *name)
 {
 	uint64_t h = list_hash(kind, name, length(name)) | 1;
-	unsigned at = (unsigned)(h >> 20) % SLOTS;
+	unsigned at = (unsigned)(h >> 20) % slots;
 
 	while (common->set[at] && common->set[at] != h)
-		at = (at + 1) % SLOTS;
+		at = (at + 1) % slots;
 	if (!common->set[at] && wanted)
 		return 0;
-	if (!common->set[at] && common->known < SLOTS - SLOTS / 8) {
+	if (!common->set[at] && common->known < slots - slots / 8) {
 		common->set[at] = h;
 		common->known++;
 	}
@@ -131,14 +134,16 @@ void list_died(void)
 
 void list_setup(void)
 {
-	common = os_common_memory(sizeof *common);
+	if (lend_shared)
+		slots = SLOTS_LENT;
+	common = os_common_memory(sizeof *common + slots * sizeof *common->set);
 	list_prepare();
 }
 
 void list_baseline(void)
 {
 	wanted = 0;
-	memset(common->set, 0, sizeof common->set);
+	memset(common->set, 0, slots * sizeof *common->set);
 	common->known = 0;
 	list_look(1);
 }

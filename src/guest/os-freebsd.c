@@ -6,6 +6,8 @@
  * file it is from.
  */
 #include "guest/bare.h"
+#include "guest/lend-freebsd.h"
+#include "guest/lend.h"
 #include "guest/os.h"
 #include "guest/protocol.h"
 
@@ -18,6 +20,7 @@ enum {
 	SYS_close = 6,
 	SYS_wait4 = 7,
 	SYS_link = 9,
+	SYS_getpid = 20,
 	SYS_ioctl = 54,
 	SYS_reboot = 55,
 	SYS_rtprio = 166,
@@ -96,6 +99,15 @@ static struct pending {
 	char bytes[16384];
 } * pending;
 
+/* The entry point. Where the number of arguments and the arguments are is in rdi already, which makes it the only
+ * argument; rsp may be below that (sys/amd64/amd64/exec_machdep.c, exec_setregs). */
+__asm__(".globl _start\n"
+	"_start:\n"
+	"	xor %ebp, %ebp\n"
+	"	and $-16, %rsp\n"
+	"	call agent_main\n"
+	"	ud2\n");
+
 /* What the kernel says of a call: a result, or a negative errno. */
 long call(long n, long a, long b, long c, long d, long e, long f)
 {
@@ -149,6 +161,8 @@ void os_say(const char *text)
 
 _Noreturn void os_halt(void)
 {
+	if (lend_shared)
+		lend_exit(1);
 	for (;;) {
 		sys1(SYS_reboot, RB_POWEROFF);
 		os_sleep_us(1000000);
@@ -209,14 +223,23 @@ static void mount_tmpfs(char *where)
 	sys3(SYS_nmount, parts, 4, 0);
 }
 
-/* FreeBSD's kernel starts nothing but init. */
+/* FreeBSD's kernel starts nothing but init. Whoever else does so without saying what for is not to lose the machine. */
 void os_play(const long *stack)
 {
 	(void)stack;
+	if (sys0(SYS_getpid) != 1)
+		lend_exit(1);
 }
 
 void os_setup(void)
 {
+	if (lend_shared) {
+		console_fd = 2;
+		line_fd = lend_line;
+		pending = os_common_memory(sizeof *pending);
+		lend_log_open();
+		return;
+	}
 	console_fd = (int)sys3(SYS_open, "/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC, 0);
 	mount_tmpfs("/tmp");
 	mount_tmpfs("/rescue");
@@ -278,8 +301,11 @@ static void pci_write(unsigned slot, unsigned reg, uint32_t value)
 void *os_shared_memory(size_t bytes)
 {
 	/* Having io(4) open is what allows the port instructions. */
-	long io = sys3(SYS_open, "/dev/io", O_RDWR | O_CLOEXEC, 0), mem, at = -1;
+	long io, mem, at = -1;
 
+	if (lend_shared)
+		return lend_shared;
+	io = sys3(SYS_open, "/dev/io", O_RDWR | O_CLOEXEC, 0);
 	if (io < 0)
 		return 0;
 	for (unsigned slot = 0; slot < 32 && at < 0; slot++) {
@@ -311,8 +337,9 @@ unsigned os_wait(unsigned what, int worker)
 	struct pollfd fds[] = {{what & OS_LINE ? line_fd : -1, POLLIN, 0},
 		{what & OS_LOG ? log_fd : -1, POLLIN, 0},
 		{what & OS_WORKER ? worker : -1, POLLIN | POLLHUP, 0}};
-	/* klog(4) wakes its reader a hundred times a second; while a module works, look oftener. */
-	long n = sys3(SYS_poll, fds, 3, what & OS_LOG ? 2 : -1);
+	/* klog(4) wakes its reader a hundred times a second; while a module works, look oftener. A lent machine's
+	 * log is read as a whole. */
+	long n = sys3(SYS_poll, fds, 3, !(what & OS_LOG) ? -1 : lend_shared ? 20 : 2);
 
 	if (n < 0)
 		return 0;
@@ -361,15 +388,21 @@ long os_log_read(void *to, size_t len)
 			end++;
 		if (end < pending->len || end > 4096)
 			break;
-		lost = overrun();
-		n = os_read(log_fd, pending->bytes + pending->len,
-			sizeof pending->bytes - pending->len);
+		lost = !lend_shared && overrun();
+		n = lend_shared ? lend_log(pending->bytes + pending->len,
+					  sizeof pending->bytes - pending->len)
+				: os_read(log_fd, pending->bytes + pending->len,
+					  sizeof pending->bytes - pending->len);
 		if (n > 0 && lost) {
 			pending->len += (size_t)n;
 			return -32; /* EPIPE */
 		}
 		if (n == -EINTR_)
 			continue;
+		if (n == -32) {
+			pending->len = 0; /* its end is lost */
+			return n;
+		}
 		if (n <= 0)
 			return 0; /* an unfinished line waits for its end */
 		pending->len += (size_t)n;
@@ -445,6 +478,7 @@ static long set_tunables(const char *lines)
 		while (equals < len && word[equals] != '=')
 			equals++;
 		word[equals] = 0;
+		lend_tunable(word);
 		r = sys4(SYS_kenv, KENV_SET, word, word + equals + (equals < len),
 			len - equals + (equals == len));
 		if (r < 0)
@@ -464,14 +498,17 @@ long os_load_file(const char *file, const char *params)
 /* kldload(2) takes files only. */
 long os_load_bytes(const char *name, const void *bytes, size_t len, const char *params)
 {
-	static char file[256] = "/tmp/";
+	static char file[512];
+	size_t at = length(lend_dir);
 	const char *p = bytes;
 	long n;
 	int fd;
 
-	if (length(name) > sizeof file - 6)
+	if (at + length(name) > sizeof file - 2)
 		return -63; /* ENAMETOOLONG */
-	memcpy(file + 5, name, length(name) + 1);
+	memcpy(file, lend_dir, at);
+	file[at++] = '/';
+	memcpy(file + at, name, length(name) + 1);
 	fd = (int)sys3(SYS_open, file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	for (n = fd; fd >= 0 && len && (n = os_write(fd, p, len)) > 0; len -= (size_t)n)
 		p += n;

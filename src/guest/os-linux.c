@@ -5,6 +5,7 @@
  * the ivshmem device through its sysfs resource file (Documentation/PCI/sysfs-pci.rst).
  */
 #include "guest/bare.h"
+#include "guest/lend.h"
 #include "guest/os.h"
 #include "guest/protocol.h"
 
@@ -26,6 +27,16 @@
 #define EINTR_ 4
 
 static int line_fd = -1, log_fd = -1, console_fd = -1;
+
+/* The entry point: a stack aligned as the ABI wants it; what was on it (the number of arguments, then the
+ * arguments) is the only argument. */
+__asm__(".globl _start\n"
+	"_start:\n"
+	"	xor %ebp, %ebp\n"
+	"	mov %rsp, %rdi\n"
+	"	and $-16, %rsp\n"
+	"	call agent_main\n"
+	"	ud2\n");
 
 long call(long n, long a, long b, long c, long d, long e, long f)
 {
@@ -78,6 +89,8 @@ void os_say(const char *text)
 
 _Noreturn void os_halt(void)
 {
+	if (lend_shared)
+		lend_exit(1);
 	for (;;) {
 		sys4(__NR_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2,
 			LINUX_REBOOT_CMD_POWER_OFF, 0);
@@ -138,7 +151,8 @@ void os_play(const long *stack)
 		sys1(__NR_exit_group, 1);
 }
 
-void os_setup(void)
+/* The machine's own places: there are some already on one that is lent. */
+static void make_places(void)
 {
 	sys2(__NR_mkdir, "/dev", 0755);
 	sys2(__NR_mkdir, "/proc", 0755);
@@ -150,8 +164,18 @@ void os_setup(void)
 	sys5(__NR_mount, "dev", "/dev", "devtmpfs", 0, 0);
 	sys5(__NR_mount, "proc", "/proc", "proc", 0, 0);
 	sys5(__NR_mount, "sys", "/sys", "sysfs", 0, 0);
-	console_fd = (int)sys3(__NR_open, "/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC, 0);
-	open_line();
+}
+
+void os_setup(void)
+{
+	if (lend_shared) {
+		console_fd = 2;
+		line_fd = lend_line;
+	} else {
+		make_places();
+		console_fd = (int)sys3(__NR_open, "/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC, 0);
+		open_line();
+	}
 	log_fd = (int)sys3(__NR_open, "/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
 	if (log_fd < 0) {
 		os_say("kmodlab agent: this kernel has no /dev/kmsg (CONFIG_PRINTK, devtmpfs)\n");
@@ -161,10 +185,13 @@ void os_setup(void)
 
 void os_be_first(void)
 {
-	int priority = 1;
+	int priority = 0;
 
-	/* SCHED_RESET_ON_FORK: what we start is ordinary again. */
-	sys3(__NR_sched_setscheduler, 0, SCHED_FIFO | SCHED_RESET_ON_FORK, &priority);
+	/* Of real-time tasks, one that wakes stays on the processor where it ran last, and if that is the one
+	 * that hangs in the kernel, it never runs again. An ordinary one is moved to another.
+	 * SCHED_RESET_ON_FORK: what we start is ordinary again. */
+	sys3(__NR_sched_setscheduler, 0, SCHED_NORMAL | SCHED_RESET_ON_FORK, &priority);
+	sys3(__NR_setpriority, 0 /* PRIO_PROCESS */, 0, -20);
 }
 
 void *os_common_memory(size_t bytes)
@@ -182,7 +209,8 @@ void *os_common_memory(size_t bytes)
 /* man 2 syslog, SYSLOG_ACTION_CONSOLE_LEVEL. An oops or a panic is shown at any level. */
 void os_console_loud(int loud)
 {
-	sys3(__NR_syslog, 8, 0, loud ? 8 : 1);
+	if (!lend_shared)
+		sys3(__NR_syslog, 8, 0, loud ? 8 : 1);
 }
 
 /* Reads a small file; returns its length, 0 on any failure. */
@@ -268,10 +296,13 @@ struct dirent64 {
 void *os_shared_memory(size_t bytes)
 {
 	static char entries[4096] __attribute__((aligned(8)));
-	int fd = (int)sys3(__NR_open, "/sys/bus/pci/devices", O_RDONLY | O_DIRECTORY, 0);
+	int fd;
 	void *found = 0;
 	long n;
 
+	if (lend_shared)
+		return lend_shared;
+	fd = (int)sys3(__NR_open, "/sys/bus/pci/devices", O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
 		return 0;
 	while (!found && (n = sys3(__NR_getdents64, fd, entries, sizeof entries)) > 0)
@@ -331,6 +362,9 @@ int os_fork(void)
 	int pidfd = -1;
 	long pid = sys5(__NR_clone, CLONE_PIDFD | SIGCHLD, 0, &pidfd, 0, 0);
 
+	/* With its carrier, all of an agent goes. */
+	if (!pid && lend_shared)
+		sys2(__NR_prctl, 1 /* PR_SET_PDEATHSIG */, SIGKILL);
 	return pid > 0 ? pidfd : (int)pid;
 }
 

@@ -39,9 +39,11 @@ struct proto_header {
 
 enum proto_type {
 	/* Requests. */
-	PROTO_LOAD = 1, /* struct proto_load, then strings: file, parameters. DONE after init. */
-	PROTO_UNLOAD,	/* string: module name. DONE after exit returned. */
-	PROTO_READ,	/* string: file in the machine. DATA messages, then DONE. */
+	PROTO_LOAD =
+		1, /* struct proto_load, then strings: file, parameters, what UNLOAD would call it. DONE after
+			   init. */
+	PROTO_UNLOAD, /* string: module name. DONE after exit returned. */
+	PROTO_READ,   /* string: file in the machine. DATA messages, then DONE. */
 	PROTO_PLACE, /* struct proto_load, then strings: appends that part of the area to the file that the first
 			names, and gives it the others as names too. */
 	PROTO_SYNC,	/* Nothing but the log up to now, then DONE. */
@@ -60,6 +62,11 @@ enum proto_type {
 	PROTO_INPUT, /* bytes for that program, none: their end. DONE when it has been given them. */
 	PROTO_WINDOW, /* struct proto_shell: its terminal's size now. DONE. */
 	PROTO_TOOK,   /* string: why the file of the last GIVE was not taken; "": it was. DONE. */
+	/* For the carrier on a lent machine (guest/lend.h), over the line: */
+	PROTO_LAY,   /* u64, then bytes: they go to this offset in the area. No answer. */
+	PROTO_NUDGE, /* Stands for PROTO_WAKE. No answer. */
+	PROTO_LEAVE, /* Unload what is still loaded and go. A DATA with the name of each module for which that failed,
+			DONE with their number as `error`, and the end. */
 
 	/* Answers and news. */
 	PROTO_HELLO = 64, /* struct proto_hello, then strings: release, version, machine */

@@ -5,10 +5,7 @@
  */
 #include "guest/trace-linux.h"
 
-/* MODULES_VADDR (Documentation/arch/x86/x86_64/mm.rst) of a kernel that cannot be moved about, as our debug
- * targets are; of others it is 0x20000000 more, and what lies between belongs to nobody. Sign-extended, as
- * BPF's numbers are. */
-#define MODULES (-0x60000000)
+int32_t trace_modules = TRACE_MODULES_FIXED;
 
 /* Where the programs keep them on their stack. */
 #define KEY   (-8)
@@ -151,7 +148,7 @@ static unsigned caller(struct bpf_code *p)
 {
 	bpf_load(p, BPF_DW, R8, R6, RSP);
 	peek(p, R7, R8, 0);
-	return bpf_jump(p, BPF_JLT, R7, MODULES);
+	return bpf_jump(p, BPF_JLT, R7, trace_modules);
 }
 
 /* ---- allocations that have a tracepoint ---- */
@@ -210,7 +207,7 @@ int trace_on_kmalloc(const struct range *kasprintf)
 	bpf_load(p, BPF_DW, R8, R6, 8);
 	none = bpf_jump(p, BPF_JEQ, R8, 0);
 	if (kasprintf) {
-		module = bpf_jump(p, BPF_JGE, R7, MODULES);
+		module = bpf_jump(p, BPF_JGE, R7, trace_modules);
 		bpf_move(p, R1, R7);
 		bpf_set(p, R2, (int32_t)kasprintf->from); /* the upper half is all ones */
 		bpf_op_reg(p, BPF_SUB, R1, R2);
@@ -218,9 +215,9 @@ int trace_on_kmalloc(const struct range *kasprintf)
 		caller_of_kasprintf(p);
 		bpf_land(p, module);
 	} else {
-		other = bpf_jump(p, BPF_JLT, R7, MODULES);
+		other = bpf_jump(p, BPF_JLT, R7, trace_modules);
 	}
-	nobody = bpf_jump(p, BPF_JLT, R7, MODULES);
+	nobody = bpf_jump(p, BPF_JLT, R7, trace_modules);
 	kmalloc_bytes(p);
 	bpf_store(p, FP, SITE, R7);
 	bpf_store(p, FP, BYTES, R9);
@@ -241,7 +238,7 @@ int trace_on_cache_alloc(const struct format *f)
 	if (!f->site || !f->ptr || !f->bytes)
 		return -2;
 	bpf_load(p, BPF_DW, R7, R6, (int)f->site);
-	other = bpf_jump(p, BPF_JLT, R7, MODULES);
+	other = bpf_jump(p, BPF_JLT, R7, trace_modules);
 	bpf_load(p, BPF_DW, R8, R6, (int)f->ptr);
 	none = bpf_jump(p, BPF_JEQ, R8, 0);
 	bpf_load(p, BPF_DW, R9, R6, (int)f->bytes);
@@ -472,7 +469,7 @@ int trace_on_notifier(void)
 
 	bpf_load(p, BPF_DW, R8, R6, RSI);
 	peek(p, R7, R8, 0);
-	other = bpf_jump(p, BPF_JLT, R7, MODULES);
+	other = bpf_jump(p, BPF_JLT, R7, trace_modules);
 	bpf_store(p, FP, SITE, R7);
 	bpf_store_number(p, FP, BYTES, 0);
 	bpf_store_number(p, FP, WHAT, REGISTERED);
@@ -494,12 +491,12 @@ int trace_on_timer(unsigned timer, unsigned function, enum family family, enum w
 	bpf_store_number(p, FP, WHAT, (int32_t)what);
 	bpf_load(p, BPF_DW, R8, R6, (int)timer);
 	bpf_load(p, BPF_DW, R7, R6, (int)function);
-	own = bpf_jump(p, BPF_JGE, R7, MODULES);
+	own = bpf_jump(p, BPF_JGE, R7, trace_modules);
 	if (family == TIMER) {
 		peek(p, R7, R8, -8);
 		bpf_store_number(p, FP, WHAT, DELAYED);
 	}
-	other = bpf_jump(p, BPF_JLT, R7, MODULES);
+	other = bpf_jump(p, BPF_JLT, R7, trace_modules);
 	bpf_land(p, own);
 	bpf_store(p, FP, SITE, R7);
 	bpf_store_number(p, FP, BYTES, 0);

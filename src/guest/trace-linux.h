@@ -83,6 +83,13 @@ struct trace_maps {
 	int pending; /* calls that have not returned: task and family → struct traced */
 	int slot;    /* per processor: a struct wanted */
 };
+/* Where modules begin: MODULES_VADDR (Documentation/arch/x86/x86_64/mm.rst) of a kernel that cannot be moved about, as
+ * our debug targets are; of others it is 0x20000000 more, and in a machine of ours what lies between belongs to nobody. In
+ * a lent one the kernel itself may have been moved there. Sign-extended, as BPF's numbers are. */
+#define TRACE_MODULES_FIXED (-0x60000000)
+#define TRACE_MODULES_MOVED (-0x40000000)
+extern int32_t trace_modules;
+
 extern struct trace_maps trace_maps;
 
 /* On raw tracepoints: kmalloc and kmalloc_node (with kasprintf's code, which allocates for who calls it, or NULL); mm_page_alloc; one that ends the pointer in argument `index`. */

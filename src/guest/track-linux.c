@@ -15,6 +15,7 @@
  * A kernel without BPF, or without one of these functions, is one in which that is not followed.
  */
 #include "guest/bare.h"
+#include "guest/lend.h"
 #include "guest/os.h"
 #include "guest/trace-linux.h"
 #include "guest/watch.h"
@@ -269,6 +270,59 @@ static void follow_the_rest(void)
 		0);
 }
 
+/* ---- what is loaded ---- */
+
+#define LOADED_MAX 1024
+
+/* Whether the address is in a module that is still loaded: "hello 16384 0 - Live 0xffffffffc0000000". Fills in the
+ * modules first. */
+static struct range loaded[LOADED_MAX];
+static unsigned nloaded;
+
+static void read_loaded(void)
+{
+	static char list[262144];
+	int fd = os_open_read("/proc/modules");
+	size_t len = 0;
+	long n;
+
+	while (fd >= 0 && len < sizeof list - 1 &&
+		(n = os_read(fd, list + len, sizeof list - 1 - len)) > 0)
+		len += (size_t)n;
+	if (fd >= 0)
+		os_close(fd);
+	list[len] = 0;
+	nloaded = 0;
+	for (const char *line = list; line && *line && nloaded < LOADED_MAX;
+		line = after(line, "\n")) {
+		const char *size = after(line, " "), *at = after(line, " 0x");
+		uint64_t from;
+
+		if (!size || !at)
+			return;
+		from = hex(at);
+		loaded[nloaded++] = (struct range){from, from + number(&size)};
+	}
+}
+
+static int is_loaded(uint64_t address)
+{
+	for (unsigned i = 0; i < nloaded; i++)
+		if (address >= loaded[i].from && address < loaded[i].to)
+			return 1;
+	return 0;
+}
+
+/* In a lent machine, whose kernel may have been moved. */
+static int32_t where_modules_are(void)
+{
+	read_loaded();
+	for (unsigned i = 0; i < nloaded; i++)
+		if (loaded[i].from < (uint64_t)(int64_t)TRACE_MODULES_MOVED)
+			return TRACE_MODULES_FIXED;
+	return TRACE_MODULES_MOVED;
+}
+
 /* Runs in the first process: what it holds is there for as long as the machine. */
 void track_setup(void)
 {
@@ -276,6 +330,8 @@ void track_setup(void)
 	uint64_t unlimited[2] = {~0ull, ~0ull};
 	const char *at;
 
+	if (lend_shared)
+		trace_modules = where_modules_are();
 	sys2(__NR_setrlimit, 8 /* RLIMIT_MEMLOCK */, unlimited);
 	sys5(__NR_mount, "trace", "/sys/kernel/tracing", "tracefs", 0, 0);
 	trace_maps.spilled =
@@ -317,44 +373,6 @@ struct sum {
 	struct traced of;
 	uint64_t count;
 };
-
-/* Whether the address is in a module that is still loaded: "hello 16384 0 - Live 0xffffffffc0000000". Fills in the
- * modules first. */
-static struct range loaded[256];
-static unsigned nloaded;
-
-static void read_loaded(void)
-{
-	static char list[32768];
-	int fd = os_open_read("/proc/modules");
-	size_t len = 0;
-	long n;
-
-	while (fd >= 0 && len < sizeof list - 1 &&
-		(n = os_read(fd, list + len, sizeof list - 1 - len)) > 0)
-		len += (size_t)n;
-	if (fd >= 0)
-		os_close(fd);
-	list[len] = 0;
-	nloaded = 0;
-	for (const char *line = list; line && *line && nloaded < 256; line = after(line, "\n")) {
-		const char *size = after(line, " "), *at = after(line, " 0x");
-		uint64_t from;
-
-		if (!size || !at)
-			return;
-		from = hex(at);
-		loaded[nloaded++] = (struct range){from, from + number(&size)};
-	}
-}
-
-static int is_loaded(uint64_t address)
-{
-	for (unsigned i = 0; i < nloaded; i++)
-		if (address >= loaded[i].from && address < loaded[i].to)
-			return 1;
-	return 0;
-}
 
 static int same_text(const char *a, const char *b)
 {

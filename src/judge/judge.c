@@ -62,6 +62,19 @@ char *judge_when(const struct run *r, size_t call, bool after)
 	return xasprintf("while %s's %s ran", c->ko->name, half(r, c));
 }
 
+/* A real machine went, and nothing of it was left to say why. */
+static void judge_lost(const struct run *r, const char *during, struct findings *out)
+{
+	finding_add(out, "machine-lost", SEVERITY_ERROR, CLASS_CRASH,
+		r->restarted
+			? xasprintf("%s restarted %s, without a word", r->lent, during)
+			: xasprintf("%s was lost %s: it does not answer any more", r->lent, during),
+		xasprintf(
+			"%s Its console, if it has one, shows the kernel's last words; a target that is a virtual machine keeps them.",
+			r->restarted ? "The kernel panicked, or a watchdog went off."
+				     : "Switch it off and on."));
+}
+
 /* Ended, silent, or talking nonsense, with nothing in the log that explains it. */
 static void judge_end(const struct run *r, struct findings *out)
 {
@@ -73,16 +86,19 @@ static void judge_end(const struct run *r, struct findings *out)
 	case RUN_DONE:
 		return;
 	case RUN_ENDED:
+		if (r->lent) {
+			judge_lost(r, during, out);
+			return;
+		}
 		finding_add(out, "triple-fault", SEVERITY_ERROR, CLASS_CRASH,
 			xasprintf("the machine reset itself %s, without a word from the kernel",
 				during),
-			xstrdup("A triple fault does that: the stack or the page tables were "
-				"overwritten, or the code asked for a reboot."));
+			xstrdup("A triple fault does that (a fault while the kernel was dealing with a fault that came of a fault): the stack or the page tables were overwritten. So does code that asks for a reboot."));
 		return;
 	case RUN_NONSENSE:
 		finding_add(out, "gone-mad", SEVERITY_ERROR, CLASS_CRASH,
-			xasprintf("the machine went out of its mind %s: memory that is not the "
-				  "module's was overwritten",
+			xasprintf(
+				"the agent in the machine made no sense any more %s: memory that is not the module's was overwritten",
 				during),
 			xstrdup("Look for writes past the end of a buffer or through a wild pointer."));
 		return;
@@ -106,7 +122,7 @@ static void judge_signal(const struct run *r, size_t call, struct findings *out)
 	finding_add(out, "crash", SEVERITY_ERROR, CLASS_CRASH,
 		xasprintf("the process that called %s's %s was killed in the kernel by signal %d",
 			c->ko->name, half(r, c), c->signal),
-		xstrdup("The kernel's log does not say why; --console shows what else its console has."));
+		xstrdup("The kernel's log does not say why; kmodlab run --console shows what else its console has."));
 }
 
 void judge_run(const struct run *r, const struct target *target, struct findings *out)

@@ -179,15 +179,14 @@ void judge_leaks(const struct run *r, struct findings *out)
 				xstrdup("leaks of kmalloc and kmem_cache_alloc were not looked for: one call "
 					"of kfree_bulk or kmem_cache_free_bulk freed more pointers than are "
 					"followed (512)"),
-				xstrdup("Free fewer at a time while leaks are looked for."));
+				xstrdup("Free fewer at a time (in a debug build, say), so that leaks can be looked for."));
 		else if (t->kind == PROTO_UNSEEN)
 			finding_add(out, "leaks-unseen", SEVERITY_NOTE, CLASS_PASS,
 				xasprintf(
 					"leaks of memory and forgotten timers were not looked for: this "
 					"kernel has no %s",
 					t->name),
-				xstrdup("A kernel with CONFIG_BPF_SYSCALL, CONFIG_BPF_EVENTS and "
-					"CONFIG_KPROBES shows them."));
+				xstrdup("Run it on a target whose kernel has CONFIG_BPF_SYSCALL, CONFIG_BPF_EVENTS and CONFIG_KPROBES: Debian's have."));
 		else
 			add(r, t, out);
 	}

@@ -96,7 +96,10 @@ struct run {
 	char *stuck; /* of a machine that hangs: where each processor is, as judge_hang reads it; or NULL */
 	char *params; /* what the module under test was given */
 	char *console;
-	bool restored; /* the machine came from a snapshot: its console has nothing of a boot */
+	const char *
+		lent; /* the target that is a real machine, which the run was on; not owned; NULL: it was one of ours */
+	bool restarted; /* that one ended, and was there again soon */
+	bool restored;	/* the machine came from a snapshot: its console has nothing of a boot */
 };
 
 /* Adds one, which takes over the strings. At most THINGS_MAX are kept. */

@@ -10,7 +10,12 @@
 
 const char *accel_name(enum accel a)
 {
-	return a == ACCEL_KVM ? "KVM" : a == ACCEL_TCG ? "TCG" : "auto";
+	return a == ACCEL_KVM ? "KVM" : a == ACCEL_TCG ? "TCG" : a == ACCEL_NONE ? "none" : "auto";
+}
+
+const char *accel_words(enum accel a)
+{
+	return a == ACCEL_KVM ? "under KVM" : a == ACCEL_NONE ? "on a real machine" : "under TCG";
 }
 
 static char *answer_file(void)
@@ -85,20 +90,25 @@ void accel_remember(bool kvm_works)
 		path_write(file, text, strlen(text), &ignored);
 }
 
-const char *accel_why_tcg(void)
+const char *accel_kvm_closed(void)
 {
-	const char *answer;
-
 	switch (-open_kvm()) {
 	case 0:
-		answer = remembered();
-		return answer && answer[0] == 'f'
-			? "/dev/kvm is there, but no guest comes up under it"
-			: NULL;
+		return NULL;
 	case EACCES:
 	case EPERM:
 		return "/dev/kvm may not be opened by you (join the group kvm)";
 	default:
 		return "this machine has no usable /dev/kvm";
 	}
+}
+
+const char *accel_why_tcg(void)
+{
+	const char *closed = accel_kvm_closed(), *answer = closed ? NULL : remembered();
+
+	if (closed)
+		return closed;
+	return answer && answer[0] == 'f' ? "/dev/kvm is there, but no guest comes up under it"
+					  : NULL;
 }

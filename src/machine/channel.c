@@ -6,13 +6,19 @@
  */
 #include "machine/channel.h"
 
+#include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/path.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* So long a network may stand still while we have something to send. */
+#define STALL_MS 60000
 
 /* More than this unparsed means that somebody sends a message that never ends. */
 #define IN_MAX (2 * (size_t)PROTO_RING_OUT)
@@ -147,14 +153,30 @@ bool channel_may_sleep(struct channel *c)
 	return __atomic_load_n(&ring->head, __ATOMIC_SEQ_CST) == c->tail;
 }
 
+/* Waits until more can be sent, and takes what comes meanwhile: the other end may be waiting for that. */
+static bool wait_writable(struct channel *c, int64_t deadline_us)
+{
+	struct pollfd fds[] = {{c->line, POLLIN | POLLOUT, 0}, {interrupt_fd(), POLLIN, 0}};
+
+	if (c->in.len >= IN_MAX)
+		fds[0].events = POLLOUT;
+	poll(fds, 2, clock_left_ms(deadline_us));
+	if (fds[0].revents & POLLIN && channel_pull(c))
+		return false;
+	return !interrupt_pending() && clock_left_ms(deadline_us);
+}
+
 static int send_line(struct channel *c, const void *bytes, size_t len)
 {
+	int64_t deadline = clock_us() + (int64_t)STALL_MS * 1000;
 	const uint8_t *p = bytes;
 
 	while (len) {
 		ssize_t n = send(c->line, p, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN && c->carried && wait_writable(c, deadline))
 			continue;
 		if (n < 0)
 			return errno == EAGAIN ? -EAGAIN : -EPIPE;
@@ -193,6 +215,8 @@ void channel_nudge(struct channel *c)
 
 	if (c->via == CHANNEL_RING)
 		send_line(c, &wake, 1);
+	else if (c->carried)
+		channel_send(c, PROTO_NUDGE, 0, NULL, 0);
 }
 
 bool channel_taken(struct channel *c)
@@ -206,6 +230,23 @@ bool channel_parked(struct channel *c)
 	return c->via == CHANNEL_RING && __atomic_load_n(&c->shared->parked, __ATOMIC_SEQ_CST);
 }
 
+/* The same through a carrier. What does not get there shows in the next answer, or in there being none. */
+static void lay_carried(struct channel *c, const char *bytes, size_t len)
+{
+	char body[PROTO_BODY_MAX];
+
+	for (uint64_t at = 0; at < len;) {
+		size_t part =
+			len - at < sizeof body - sizeof at ? len - at : sizeof body - sizeof at;
+
+		memcpy(body, &at, sizeof at);
+		memcpy(body + sizeof at, bytes + at, part);
+		if (channel_send(c, PROTO_LAY, 0, body, sizeof at + part))
+			return;
+		at += part;
+	}
+}
+
 void channel_lay(struct channel *c, const void *bytes, size_t len)
 {
 	const char *p = bytes;
@@ -213,6 +254,8 @@ void channel_lay(struct channel *c, const void *bytes, size_t len)
 
 	if (len > PROTO_AREA)
 		len = PROTO_AREA;
+	if (c->carried)
+		lay_carried(c, bytes, len);
 	/* Written rather than copied: pages that are new need not be cleared first. */
 	while (c->memory >= 0 && len) {
 		ssize_t n = pwrite(c->memory, p, len, at);

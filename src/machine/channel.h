@@ -15,9 +15,10 @@ struct channel {
 	int line;		     /* our end of the serial line; the channel's to close */
 	int memory;		     /* memfd behind the shared memory; -1: none */
 	struct proto_shared *shared; /* NULL: none */
-	uint32_t tail;		     /* how far we have read the ring: ours, never read back */
-	uint32_t head;		     /* how far we have written the other one */
-	struct buf in;		     /* arrived, not yet parsed, from `at` on */
+	bool carried; /* the other end of the line is a carrier (guest/lend.h), which has an area, and no wake-up bytes */
+	uint32_t tail; /* how far we have read the ring: ours, never read back */
+	uint32_t head; /* how far we have written the other one */
+	struct buf in; /* arrived, not yet parsed, from `at` on */
 	size_t at;
 };
 
@@ -44,7 +45,8 @@ void channel_nudge(struct channel *c);
 bool channel_taken(struct channel *c);
 /* Whether the agent says that it is parked (PROTO_PARK). */
 bool channel_parked(struct channel *c);
-/* Lays bytes down at the beginning of the area for modules; what is beyond PROTO_AREA is left out. */
+/* Lays bytes down at the beginning of the area for modules; what is beyond PROTO_AREA is left out. Over the line of a
+ * carrier this waits until they are sent. */
 void channel_lay(struct channel *c, const void *bytes, size_t len);
 
 #endif

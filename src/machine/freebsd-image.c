@@ -246,17 +246,23 @@ static int from_elf(const char *name, Elf *elf, const char *kernel, size_t len, 
 	GElf_Ehdr h;
 
 	if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &h))
-		return error_set(
-			err, EINVAL, "%s is no ELF file, so it is no kernel of FreeBSD's", name);
+		return error_set(err, EINVAL,
+			"%s is no ELF file, so it is no kernel of FreeBSD's; remove the target and add it again",
+			name);
 	if (h.e_ident[EI_CLASS] != ELFCLASS64 || h.e_machine != EM_X86_64 ||
 		h.e_ident[EI_OSABI] != ELFOSABI_FREEBSD ||
 		(h.e_type != ET_EXEC && h.e_type != ET_DYN))
-		return error_set(err, EINVAL, "%s is no FreeBSD kernel for amd64", name);
+		return error_set(err, EINVAL,
+			"%s is no FreeBSD kernel for amd64; remove the target and add it again",
+			name);
 	if (!find_range(elf, len, &p.load, &high))
 		return error_set(err, EINVAL,
-			"%s is cut off, or not laid out as FreeBSD kernels for amd64 are", name);
+			"%s is cut off, or not laid out as FreeBSD kernels for amd64 are; remove the target and add it again",
+			name);
 	if (h.e_entry < KERNBASE + p.load || h.e_entry >= KERNBASE + high)
-		return error_set(err, EINVAL, "the entry point of %s lies outside of it", name);
+		return error_set(err, EINVAL,
+			"the entry point of %s lies outside of it, so it is damaged; remove the target and add it again",
+			name);
 	memset((buf_reserve(out, FREEBSD_BOOT_PAGE), out->data), 0, FREEBSD_BOOT_PAGE);
 	out->len = FREEBSD_BOOT_PAGE;
 	add_segments(&p, elf, kernel, len, high);
@@ -266,8 +272,9 @@ static int from_elf(const char *name, Elf *elf, const char *kernel, size_t len, 
 			name);
 	add_rest(&p, kernel, root, root_len, environment, h.e_entry);
 	if (p.kernend > HIGHEST)
-		return error_set(err, EINVAL, "%s and its modules are larger than %u MiB", name,
-			HIGHEST >> 20);
+		return error_set(err, EINVAL,
+			"%s and its modules are larger than %u MiB; give fewer modules at a time",
+			name, HIGHEST >> 20);
 	return 0;
 }
 
@@ -278,7 +285,8 @@ int freebsd_image(const char *name, const void *kernel, size_t kernel_len, const
 	int r;
 
 	if (kernel_len < sizeof(Elf64_Ehdr))
-		return error_set(err, EINVAL, "%s is too short to be a kernel", name);
+		return error_set(err, EINVAL,
+			"%s is too short to be a kernel; remove the target and add it again", name);
 	elf_version(EV_CURRENT);
 	elf = elf_memory((char *)(uintptr_t)kernel, kernel_len);
 	r = from_elf(name, elf, kernel, kernel_len, root, root_len, environment, out, err);

@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,6 +30,7 @@
 #include <unistd.h>
 
 #define KVM_PROBE_MS	 10000
+#define KVM_ASKED_MS	 20000 /* somebody wants KVM and nothing else, so it gets longer */
 #define COMPLAINTS_LIMIT 4096
 
 /* An answer is mostly there within milliseconds. As long as it may be, we look every so often rather
@@ -70,7 +72,7 @@ int machine_start(struct machine *m, struct qemu_start *s, bool ring, struct err
 		s->line = theirs[1];
 		s->qmp = theirs[2];
 		s->complaints = complaints[1];
-		r = qemu_start(&m->qemu, s, err);
+		r = qemu_start(&m->proc, s, err);
 	}
 	for (int i = 0; i < 3; i++)
 		close_fd(&theirs[i]);
@@ -78,12 +80,13 @@ int machine_start(struct machine *m, struct qemu_start *s, bool ring, struct err
 	return r;
 }
 
-struct machine *machine_new(enum accel accel)
+struct machine *machine_new_of(const struct machine_kind *kind, enum accel accel)
 {
 	struct machine *m = xcalloc(1, sizeof *m);
 
-	*m = (struct machine){.accel = accel, .complaints_fd = -1, .window = -1, .until = -1};
-	m->qemu.pidfd = m->console.fd = m->qmp.fd = m->channel.line = m->channel.memory = -1;
+	*m = (struct machine){
+		.kind = kind, .accel = accel, .complaints_fd = -1, .window = -1, .until = -1};
+	m->proc.pidfd = m->console.fd = m->qmp.fd = m->channel.line = m->channel.memory = -1;
 	return m;
 }
 
@@ -104,26 +107,36 @@ static enum machine_event ending(struct machine *m, struct error *err)
 	char *said;
 
 	if (m->qmp.failed) {
-		error_set(err, EIO, "%s could not go on running the guest", accel_name(m->accel));
+		error_set(err, EIO,
+			"%s could not go on running the guest; --accel tcg does without KVM",
+			accel_name(m->accel));
 		return MACHINE_FAILED;
 	}
 	if (m->qmp.shutdown && m->qmp.by_guest)
 		return MACHINE_ENDED;
-	how = proc_status_text(m->qemu.status);
+	how = proc_status_text(m->proc.status);
 	said = m->complaints.len ? m->complaints.data : NULL;
 	for (char *p = said; p && *p; p++)
 		if (*p == '\n')
 			*p = p[1] ? ';' : 0;
 	/* It ended by itself before the guest ran: what it was given to continue is no good. */
-	if (m->snapshot && !m->qmp.resumed && WIFEXITED(m->qemu.status)) {
+	if (m->snapshot && !m->qmp.resumed && WIFEXITED(m->proc.status)) {
 		machine_drop_snapshot(m);
-		error_set(err, EIO, "QEMU could not continue the snapshot %s%s%s", m->snapshot,
-			said ? ": " : "", said ? said : "");
+		error_set(err, EIO,
+			"QEMU could not continue the snapshot %s, which was removed; the next run makes a new one%s%s",
+			m->snapshot, said ? ": " : "", said ? said : "");
 		return MACHINE_FAILED;
 	}
 	error_set(err, EIO, "QEMU %s in the middle of its work%s%s", how, said ? ": " : "",
 		said ? said : "");
 	return MACHINE_FAILED;
+}
+
+static const struct machine_kind qemu_kind = {.ending = ending};
+
+struct machine *machine_new(enum accel accel)
+{
+	return machine_new_of(&qemu_kind, accel);
 }
 
 /* Takes what every descriptor has; 1 if a message may be there, else 0, or -EPROTO. */
@@ -161,7 +174,7 @@ static int64_t nudge(struct machine *m, int64_t now)
 static void rest(struct machine *m, int64_t deadline_us)
 {
 	struct pollfd fds[] = {
-		{.fd = m->qemu.pidfd, .events = POLLIN},
+		{.fd = m->proc.pidfd, .events = POLLIN},
 		{.fd = interrupt_fd(), .events = POLLIN},
 		{.fd = m->until, .events = POLLIN},
 		{.fd = m->channel.line, .events = POLLIN},
@@ -172,14 +185,14 @@ static void rest(struct machine *m, int64_t deadline_us)
 
 	if (m->awaiting && m->channel.via == CHANNEL_RING && now < m->brisk_until_us) {
 		ppoll(fds, 3, &(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+		clock_held_up(now + LOOK_NS / 1000);
 		return;
 	}
 	if (!channel_may_sleep(&m->channel))
 		return;
 	if (wait > deadline_us - now)
 		wait = deadline_us - now;
-	/* The deadline may have passed since it was looked at; a negative time would be for ever. */
-	poll(fds, 6, wait > 0 ? (int)(wait / 1000) + 1 : 0);
+	clock_poll(fds, 6, now + wait);
 }
 
 /* What else is waited for is there. */
@@ -213,7 +226,7 @@ enum machine_event machine_next(
 			return MACHINE_MESSAGE;
 		}
 		/* Asked before the last pull: what it said before its end is then all there. */
-		ended = proc_ended(&m->qemu) || m->qmp.failed;
+		ended = proc_ended(&m->proc) || m->qmp.failed;
 		if (!r)
 			r = pull_all(m);
 		if (r < 0)
@@ -227,7 +240,7 @@ enum machine_event machine_next(
 		if (other_is_there(m))
 			return MACHINE_OTHER;
 		if (ended)
-			return ending(m, err);
+			return m->kind->ending(m, err);
 		if (!clock_left_ms(deadline_us))
 			return MACHINE_TIMEOUT;
 		rest(m, deadline_us);
@@ -249,14 +262,15 @@ static int await_hello(struct machine *m, int timeout_ms, struct error *err)
 				return 0;
 			/* fall through */
 		case MACHINE_NONSENSE:
-			return error_set(err, EPROTO, "the machine's first words make no sense");
+			return error_set(err, EPROTO,
+				"what the machine's agent says first makes no sense; try --cold, and if it stays so remove the target and add it again (kmodlab target)");
 		case MACHINE_TIMEOUT:
 			return error_set(err, ETIMEDOUT,
-				"the kernel did not come up within %d s (under %s)",
-				timeout_ms / 1000, accel_name(m->accel));
+				"the kernel did not come up within %g s (under %s); --boot-timeout gives it longer",
+				timeout_ms / 1000.0, accel_name(m->accel));
 		case MACHINE_ENDED:
 			return error_set(err, ECONNABORTED,
-				"the kernel ended before it had come up (%s, under %s)",
+				"the kernel ended before it had come up (%s, under %s); try it with more --memory",
 				m->qmp.reason, accel_name(m->accel));
 		case MACHINE_FAILED:
 		case MACHINE_OTHER:
@@ -305,6 +319,38 @@ static int boot_once(const struct machine_options *o, enum accel accel, int time
 	return 0;
 }
 
+/* Boots under KVM, which somebody asked for by name and which is not known to work here. What does not work once is
+ * not tried again: many trials would each wait as long. */
+static int boot_kvm(const struct machine_options *o, int ram, const struct boot *boot,
+	struct machine **out, struct error *err)
+{
+	static atomic_bool fails;
+	int ms = o->boot_timeout_ms < KVM_ASKED_MS ? o->boot_timeout_ms : KVM_ASKED_MS;
+	const char *closed = accel_kvm_closed();
+	struct error why = {{0}};
+	int r = 0;
+
+	if (closed)
+		snprintf(why.text, sizeof why.text, "%s", closed);
+	else if (atomic_load(&fails))
+		snprintf(why.text, sizeof why.text, "it brought up no guest before");
+	else
+		r = boot_once(o, ACCEL_KVM, ms, ram, boot, out, &why);
+	if (!r && !closed && !why.text[0])
+		accel_remember(true);
+	if (r == -ETIMEDOUT)
+		snprintf(why.text, sizeof why.text, "no guest came up under it within %g s",
+			ms / 1000.0);
+	if (r == -EINTR || r == -ENOENT || r == -ENODEV || !why.text[0]) {
+		*err = why;
+		return r;
+	}
+	atomic_store(&fails, true);
+	return error_set(err, ENXIO,
+		"KVM does not work here: %.700s; leave --accel kvm out, and QEMU's translator (TCG) does it",
+		why.text);
+}
+
 /* Boots under the accelerator asked for; if that is not known to work, finds out. */
 static int boot_under(
 	const struct machine_options *o, int ram, struct machine **out, struct error *err)
@@ -325,6 +371,8 @@ static int boot_under(
 			return r;
 		accel = ACCEL_TCG;
 	}
+	if (o->accel == ACCEL_KVM && accel_known() != ACCEL_KVM)
+		return boot_kvm(o, ram, &boot, out, err);
 	r = boot_once(o, accel, o->boot_timeout_ms, ram, &boot, out, err);
 	if (!r && probing)
 		accel_remember(false);
@@ -350,7 +398,7 @@ int machine_boot_into(
 int machine_boot(const struct machine_options *o, struct machine **out, struct error *err)
 {
 	*out = NULL;
-	return machine_boot_into(o, -1, out, err);
+	return o->lent ? lent_open(o, out, err) : machine_boot_into(o, -1, out, err);
 }
 
 bool machine_same_options(const struct machine_options *a, const struct machine_options *b)
@@ -373,12 +421,22 @@ enum accel machine_accel(const struct machine *m)
 
 bool machine_without_ring(const struct machine *m)
 {
-	return m->channel.via != CHANNEL_RING;
+	return m->channel.via != CHANNEL_RING && !m->channel.carried;
+}
+
+bool machine_is_lent(const struct machine *m)
+{
+	return m->lent != NULL;
+}
+
+int machine_leave(struct machine *m, struct strv *still, struct error *err)
+{
+	return m->kind->leave ? m->kind->leave(m, still, err) : 0;
 }
 
 bool machine_is_alive(struct machine *m)
 {
-	return !proc_ended(&m->qemu);
+	return !proc_ended(&m->proc);
 }
 
 bool machine_restored(const struct machine *m)
@@ -425,15 +483,17 @@ int machine_send(struct machine *m, enum proto_type type, const void *body, size
 	m->runs = true;
 	if (r == -EMSGSIZE)
 		return error_set(err, EMSGSIZE,
-			"a request of %zu bytes is too long for the agent (at most %d)", len,
-			PROTO_BODY_MAX);
+			"a request of %zu bytes is too long for the agent (at most %d): give fewer or shorter parameters",
+			len, PROTO_BODY_MAX);
 	/* A machine that is gone or deaf shows in the next machine_next. */
 	return 0;
 }
 
 const char *machine_console(struct machine *m)
 {
-	return console_text(&m->console);
+	const char *text = console_text(&m->console);
+
+	return text ? text : "";
 }
 
 void machine_until(struct machine *m, int fd)
@@ -457,7 +517,9 @@ void machine_close(struct machine *m)
 {
 	if (!m)
 		return;
-	proc_kill(&m->qemu);
+	proc_kill(&m->proc);
+	if (m->kind->drop)
+		m->kind->drop(m);
 	console_close(&m->console);
 	channel_close(&m->channel);
 	qmp_close(&m->qmp);

@@ -20,7 +20,10 @@ struct machine_options {
 	enum proto_os os;   /* what `kernel` is a kernel of */
 	const char *kernel; /* the image to boot */
 	const char
-		*append;  /* for the kernel's command line, behind kmodlab's own (Linux); or NULL */
+		*append; /* for the kernel's command line, behind kmodlab's own (Linux); or NULL */
+	const char *
+		lent; /* where a machine is that somebody lends us (base/ssh.h); NULL: QEMU makes one, of what
+			     stands here */
 	const char *name; /* what snapshots of it are filed under: the target's, flattened */
 	/* For a machine without a ring, where they cannot come in otherwise: put into it at /m. */
 	const struct machine_file *files;
@@ -54,8 +57,18 @@ int machine_boot(const struct machine_options *o, struct machine **out, struct e
 /* What the agent said of its machine, and what runs it. */
 const struct hello *machine_hello(const struct machine *m);
 enum accel machine_accel(const struct machine *m);
-/* The agent uses the serial line for everything. */
+/* The agent uses the serial line for everything, and nothing can be laid down. */
 bool machine_without_ring(const struct machine *m);
+/* It is lent: a real one, which is not thrown away. */
+bool machine_is_lent(const struct machine *m);
+/* The machine ended, and is there again: it restarted. Else nothing is known of it. Of a lent one that ended. */
+bool machine_restarted(const struct machine *m);
+/* Where files may be put in it. */
+const char *machine_dir(const struct machine *m);
+/* To be called when nothing more is wanted of it: one that is lent is to be as it was. What is loaded of what
+ * was loaded here goes, and the agent with its files. 0; 1 when `still` has names of modules that could
+ * not be unloaded; -errno with the sentence set. */
+int machine_leave(struct machine *m, struct strv *still, struct error *err);
 /* QEMU has not ended, as far as can be told without waiting. */
 bool machine_is_alive(struct machine *m);
 /* It comes from a snapshot. */
@@ -70,7 +83,7 @@ void machine_taken(struct machine *m);
 bool machine_heard(struct machine *m);
 /* Removes the snapshot that the machine comes from. */
 void machine_drop_snapshot(struct machine *m);
-/* Lays bytes (at most PROTO_AREA) down where the agent can take them. Only for a machine with a ring. */
+/* Lays bytes (at most PROTO_AREA) down where the agent can take them. Not for a machine without a ring. */
 void machine_lay(struct machine *m, const void *bytes, size_t len);
 
 /* Sends a request with the given body; `*serial` gets its number.

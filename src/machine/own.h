@@ -9,8 +9,22 @@
 #include "machine/qemu.h"
 #include "machine/qmp.h"
 
+/* Where a machine comes from: QEMU (machine.c), or somebody who lends us theirs (lent.c). */
+struct machine_kind {
+	/* Its process has ended: says who did that. */
+	enum machine_event (*ending)(struct machine *m, struct error *err);
+	/* As machine_leave. */
+	int (*leave)(struct machine *m, struct strv *still, struct error *err);
+	/* Frees what is the kind's own. */
+	void (*drop)(struct machine *m);
+};
+
+struct lent;
+
 struct machine {
-	struct proc qemu;
+	const struct machine_kind *kind;
+	struct lent *lent; /* lent.c's; NULL: it is QEMU's */
+	struct proc proc;  /* QEMU, or the ssh to a lent one */
 	struct console console;
 	struct channel channel;
 	struct qmp qmp;
@@ -35,9 +49,13 @@ struct machine {
 };
 
 struct machine *machine_new(enum accel accel);
+/* One of another kind, of which nothing is open yet. */
+struct machine *machine_new_of(const struct machine_kind *kind, enum accel accel);
 /* Makes its sockets and channel and starts QEMU with them. 0 or -errno with the sentence set; the machine
  * is to be closed in both cases. */
 int machine_start(struct machine *m, struct qemu_start *s, bool ring, struct error *err);
+/* As machine_boot, for options that name a lent machine. */
+int lent_open(const struct machine_options *o, struct machine **out, struct error *err);
 /* As machine_boot, with the file `ram` for memory (-1: memory of QEMU's own). */
 int machine_boot_into(
 	const struct machine_options *o, int ram, struct machine **out, struct error *err);

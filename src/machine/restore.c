@@ -66,7 +66,8 @@ static int ask(struct machine *m, enum proto_type request, int64_t deadline, str
 		if (e == MACHINE_FAILED)
 			return interrupt_pending() ? -EINTR : -EIO;
 		if (e != MACHINE_MESSAGE)
-			return error_set(err, EIO, "the machine does not answer");
+			return error_set(
+				err, EIO, "the machine does not answer; try again, or --cold");
 		if (msg.type == PROTO_DONE && msg.serial == serial)
 			break;
 	}
@@ -218,7 +219,8 @@ int machine_continue(const struct machine_options *o, struct machine **out, stru
 	struct snapshot from;
 	int r;
 
-	if (accel == ACCEL_AUTO)
+	/* One that is lent has no snapshots. */
+	if (accel == ACCEL_AUTO || o->lent)
 		return -ENOENT;
 	machine_key(o, accel, &key);
 	dir = snapshot_dir(o->name, key.data);
@@ -256,6 +258,8 @@ int machine_restore(const struct machine_options *o, struct machine **out, struc
 	int r;
 
 	*out = NULL;
+	if (o->lent)
+		return lent_open(o, out, err);
 	r = machine_continue(o, out, err);
 	if (r != -ENOENT)
 		return r;

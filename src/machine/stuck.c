@@ -21,6 +21,8 @@
 static int ask(
 	struct machine *m, const char *command, const char *arguments, int fd, struct error *err)
 {
+	if (machine_is_lent(m))
+		return error_set(err, ENOTSUP, "a real machine cannot be looked into");
 	return qmp_ask(&m->qmp, command, arguments, fd, clock_us() + (int64_t)ASK_MS * 1000, err);
 }
 

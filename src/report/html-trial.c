@@ -109,7 +109,7 @@ static void finding(struct buf *out, const struct sheet *s, size_t i, const stru
 	if (f->trace)
 		more(out, "How the kernel came there", f->trace);
 	if (f->excerpt)
-		more(out, "What this rests on", f->excerpt);
+		more(out, "The kernel's or tool's own words", f->excerpt);
 	buf_adds(out, "</li>\n");
 }
 
@@ -145,8 +145,8 @@ static void timeline(struct buf *out, const struct trial *t)
 		buf_addf(out, "<tr><th scope=\"row\">%s</th><td>", stage_name(st->stage));
 		markup_add(out, st->what);
 		if (st->stage == STAGE_BOOT)
-			buf_addf(out, "%sunder %s", t->restored ? "from its snapshot, " : "",
-				accel_name(t->accel));
+			buf_addf(out, "%s%s", t->restored ? "from its snapshot, " : "",
+				accel_words(t->accel));
 		if (*how)
 			buf_addf(out, " <em>%s</em>", how);
 		buf_addf(out, "</td><td class=\"number\">%s</td><td>", took);

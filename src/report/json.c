@@ -147,6 +147,8 @@ static struct json_object *trial_json(const struct trial *t)
 	put_ms(o, "ms", t->took_us);
 	put(o, "accelerator", t->machine_release ? accel_name(t->accel) : NULL);
 	put(o, "machine_release", t->machine_release);
+	json_object_object_add(
+		o, "real_machine", json_object_new_boolean(t->target && t->target->ssh));
 	json_object_object_add(o, "restored", json_object_new_boolean(t->restored));
 	put(o, "note", t->note);
 	put(o, "asked_for", t->asked);

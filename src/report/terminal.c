@@ -191,8 +191,8 @@ static void show_step(struct terminal *term, const struct trial *t, const struct
 	fprintf(term->out, "%*s%7.3f s  %s", 8 - (int)strlen(stage_name(s->stage)), "",
 		(double)s->took_us / 1e6, s->what);
 	if (s->stage == STAGE_BOOT)
-		fprintf(term->out, "%sunder %s", t->restored ? "from its snapshot, " : "",
-			accel_name(t->accel));
+		fprintf(term->out, "%s%s", t->restored ? "from its snapshot, " : "",
+			accel_words(t->accel));
 	terminal_paint(term, s->ok ? DIM : RED, step_note(t, s));
 	fputc('\n', term->out);
 	if (s->stage == STAGE_EXERCISE && t->run.calls[s->call].output)

@@ -139,7 +139,7 @@ const struct rule rules_crash[] = {
 		.on_freebsd = SIGHT_STOCK,
 		.title = "a fault while the processor handled a fault",
 		.meaning =
-			"Mostly the stack is used up (see there): the first fault finds no place for "
+			"Mostly the stack is used up (kmodlab explain stack-overflow): the first fault finds no place for "
 			"its frame.",
 		.linux_example =
 			"int f(int n) { volatile char a[1024]; a[0] = n; return f(n + 1) + a[0]; }\n",
@@ -171,6 +171,23 @@ const struct rule rules_crash[] = {
 			"asm volatile(\"lidt %0; int3\" : : \"m\" ((struct { short a; long b; }){0}));\n",
 		.remedy =
 			"Look for what writes to addresses of its own making; run it on a debug target.",
+	},
+	{
+		.id = "machine-lost",
+		.severity = SEVERITY_ERROR,
+		.class = CLASS_CRASH,
+		.on_linux = SIGHT_STOCK,
+		.on_freebsd = SIGHT_STOCK,
+		.title = "a real machine was lost while the module was in it",
+		.meaning =
+			"The connection to an ssh target ended, and the machine did not answer any more, "
+			"or was there again as one that had restarted. Had only the network failed, it "
+			"would still run since the same start; that is no finding, but an error of the "
+			"trial. What the kernel said last did not get through.",
+		.linux_example = "panic(\"nobody reads this\");\n",
+		.remedy =
+			"Switch the machine off and on if it does not come back by itself. Run the module on "
+			"a target that is a virtual machine: there the kernel's last words are kept.",
 	},
 	{
 		.id = "code-gone",
@@ -235,10 +252,10 @@ const struct rule rules_crash[] = {
 		.on_freebsd = SIGHT_STOCK,
 		.title = "the machine makes no sense any more",
 		.meaning =
-			"What comes out of it is not what our program in it says: memory that is not "
-			"the module's was overwritten.",
+			"What comes out of it is not what the agent, kmodlab's program in it, says: memory that is not the module's was overwritten.",
 		.linux_example = "memset(phys_to_virt(0), 0xff, 1 << 30);\n",
-		.remedy = "Look for writes past the end of a buffer or through a wild pointer.",
+		.remedy =
+			"Look for writes past the end of a buffer or through a wild pointer; a debug target finds those where they happen.",
 	},
 	{
 		.id = "crash",

@@ -200,8 +200,9 @@ static int unpack(struct step *s, struct error *err)
 	int r;
 
 	if (!archive)
-		return error_set(
-			err, ENOENT, "%s cannot be made: linux-source holds no source", s->name);
+		return error_set(err, ENOENT,
+			"%s cannot be made: Debian's package linux-source holds no source; try another suite",
+			s->name);
 	r = path_make_dirs(source, err);
 	if (r)
 		return r;
@@ -230,7 +231,7 @@ static int check(const struct step *s, const char *flavour, char **note, struct 
 		return error_sys(err, r ? -r : EIO, "cannot read %s", path);
 	if (debian_config_lost(flavour, text.data, &lost))
 		return error_set(err, EINVAL,
-			"%s cannot be made: its source and compiler do not go together with %s",
+			"%s cannot be made: its source and compiler do not go together with %s; try another suite",
 			s->name, lost.data);
 	if (lost.len && !*note)
 		*note = xasprintf("this kernel was made without %s", lost.data);
@@ -305,7 +306,8 @@ static int move_kept(const char *source, const char *headers, struct error *err)
 		glob_t g;
 
 		if (glob(pattern, 0, NULL, &g) && kept[i].needed)
-			r = error_set(err, EIO, "the kernel was compiled without leaving %s",
+			r = error_set(err, EIO,
+				"the kernel was compiled without leaving %s; try again, or another suite",
 				kept[i].pattern);
 		for (size_t j = 0; j < g.gl_pathc && !r; j++)
 			r = move(source, headers, g.gl_pathv[j] + strlen(source) + 1, err);
@@ -366,7 +368,7 @@ int debian_compile(const char *spec, const char *staging, const char *final, str
 	if (r)
 		return r;
 	if (!realpath(staging, real))
-		return error_sys(err, errno, "cannot use %s", staging);
+		return error_sys(err, errno, "cannot find out where %s is", staging);
 	s.root = root = xasprintf("%s/root", real);
 	r = unpack(&s, err);
 	if (!r)

@@ -472,7 +472,7 @@ int debian_unpack(const char *spec, const char *packages, const char *staging, c
 		return r;
 	/* A bind mount's place in the sandbox must not lead over links. */
 	if (!realpath(staging, real))
-		return error_sys(err, errno, "cannot use %s", staging);
+		return error_sys(err, errno, "cannot find out where %s is", staging);
 	run.root = root = xasprintf("%s/root", real);
 	r = run_with_remedies(&run, spec, packages, real, note, err);
 	buf_free(&run.log);

@@ -102,7 +102,7 @@ static int describe(const char *root, const char *final, struct target *t, struc
 	t->release = find_release(root);
 	if (!t->release)
 		return error_set(err, ENOENT,
-			"the packages of %s hold no kernel with the headers that belong to it",
+			"the packages of %s hold no kernel with the headers that belong to it; try again in a day, or another flavour (cloud, amd64, rt)",
 			t->name);
 	for (size_t i = 0; i < 4 && !t->kernel; i += 2) {
 		AUTO_FREE char *inside = xasprintf("%s%s%s", places[i], t->release, places[i + 1]);
@@ -112,7 +112,9 @@ static int describe(const char *root, const char *final, struct target *t, struc
 			t->kernel = xasprintf("%s/root/%s", final, inside);
 	}
 	if (!t->kernel)
-		return error_set(err, ENOENT, "the packages of %s hold no kernel image", t->name);
+		return error_set(err, ENOENT,
+			"the packages of %s hold no kernel image; try another flavour (cloud, amd64, rt)",
+			t->name);
 	t->root = xasprintf("%s/root", final);
 	t->build = xasprintf("/usr/src/linux-headers-%s", t->release);
 	t->modules = xasprintf("%s/root/lib/modules/%s", final, t->release);

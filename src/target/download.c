@@ -79,11 +79,15 @@ static int load_curl(struct error *err)
 		void *symbol = dlsym(library, wanted[i].name);
 
 		if (!symbol)
-			return error_set(err, ENOENT, "%s has no %s", CURL_LIBRARY, wanted[i].name);
+			return error_set(err, ENOENT,
+				"%s has no %s, so nothing can be downloaded; see kmodlab doctor",
+				CURL_LIBRARY, wanted[i].name);
 		memcpy(wanted[i].at, &symbol, sizeof symbol);
 	}
 	if (curl.global_init(CURL_GLOBAL_DEFAULT))
-		return error_set(err, EIO, "%s cannot be started", CURL_LIBRARY);
+		return error_set(err, EIO,
+			"%s cannot be started, so nothing can be downloaded; see kmodlab doctor",
+			CURL_LIBRARY);
 	curl.ready = true;
 	return 0;
 }
@@ -205,8 +209,8 @@ static int explain(
 		return error_set(err, EINTR, "interrupted");
 	if (t->code == EFBIG)
 		return error_set(err, EFBIG,
-			"%s is larger than %llu MB, and so not what it should be", t->d->url,
-			t->d->max / 1000000);
+			"%s is larger than %llu MB, and so not what it should be; see the URL that --mirror names",
+			t->d->url, t->d->max / 1000000);
 	if (t->code)
 		return error_sys(err, t->code, "cannot write what is fetched into %s", t->path);
 	if (value == ENOENT)
@@ -239,7 +243,8 @@ static int attempt(struct transfer *t, bool *again, struct error *err)
 
 	*again = false;
 	if (!c)
-		return error_set(err, ENOMEM, "cannot start a download");
+		return error_set(err, ENOMEM,
+			"cannot start a download; try again, and if it stays so, see kmodlab doctor");
 	t->begun = t->at;
 	t->reason[0] = 0;
 	code = curl.perform(c);

@@ -76,7 +76,8 @@ static int refuse_version(const char *spec, struct error *err)
 			"freebsd:%s: which release of it? A number behind a dot is wanted, as in "
 			"freebsd:%s.0",
 			spec, spec);
-	return error_set(err, EINVAL, "freebsd has no release \"%s\"; they are called 14.0", spec);
+	return error_set(
+		err, EINVAL, "freebsd has no release \"%s\"; a release is called 14.0, say", spec);
 }
 
 /* Labels that somebody means an architecture by. */
@@ -112,8 +113,9 @@ static char *normalise(const char *spec, struct error *err)
 	if (!len || (*rest && *rest != '/'))
 		refuse_version(spec, err);
 	else if (major < 13 || major > 15)
-		error_set(err, EINVAL, "freebsd:%.*s: kmodlab knows 13, 14 and 15 so far", (int)len,
-			spec);
+		error_set(err, EINVAL,
+			"freebsd:%.*s: kmodlab knows the releases of FreeBSD 13, 14 and 15 so far",
+			(int)len, spec);
 	else if (!*rest || !strcmp(rest, "/amd64"))
 		return xstrndup(spec, len);
 	else if (!check_label(spec, rest + 1, err))
@@ -192,7 +194,7 @@ static int check_sources(
 	if (version && k->osreldate &&
 		(version / 100000 != k->osreldate / 100000 || version > k->osreldate))
 		return error_set(err, EINVAL,
-			"%s and %s are not of one release: the kernel is %u, the sources are %u",
+			"%s and %s are not of one release (__FreeBSD_version %u and %u); fetch both anew",
 			p->kernel, p->sets.src, k->osreldate, version);
 	return 0;
 }

@@ -245,7 +245,8 @@ static char *normalise(const char *spec, struct error *err)
 {
 	if (!*spec)
 		return xstrdup("");
-	error_set(err, EINVAL, "nothing goes after \"host\": it is the kernel that runs here");
+	error_set(err, EINVAL,
+		"nothing goes after \"host\", the kernel that runs here: kmodlab target add host");
 	return NULL;
 }
 
@@ -263,10 +264,12 @@ static int make(const char *spec, const struct target_source *source, const char
 
 	(void)spec, (void)source, (void)staging, (void) final, (void)progress, (void)arg;
 	if (uname(&running))
-		return error_sys(err, errno, "cannot tell which kernel runs here");
+		return error_sys(err, errno,
+			"cannot tell which kernel runs here; take another target, such as debian:bookworm");
 	if (strcmp(running.machine, "x86_64"))
 		return error_set(err, ENOTSUP,
-			"this machine is %s; kmodlab tests x86_64 kernels only", running.machine);
+			"this machine is %s, and kmodlab tests x86_64 kernels only; take another target, such as debian:bookworm",
+			running.machine);
 	return host_find("/", running.release, t, err);
 }
 

@@ -10,6 +10,7 @@ extern const struct target_provider target_debian;
 extern const struct target_provider target_freebsd;
 extern const struct target_provider target_tree;
 extern const struct target_provider target_host;
+extern const struct target_provider target_ssh;
 
 /* The release that the x86 kernel image `path` says it is ("6.1.0-38-cloud-amd64"). Caller frees;
  * NULL if it is no such image or cannot be read. */

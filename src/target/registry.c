@@ -36,6 +36,7 @@ static const struct field {
 	{"kernel", offsetof(struct target, kernel), true, true},
 	{"root", offsetof(struct target, root), true, true},
 	{"build", offsetof(struct target, build), true, true},
+	{"ssh", offsetof(struct target, ssh), false, false},
 	{"modules", offsetof(struct target, modules), false, true},
 	{"symbols", offsetof(struct target, symbols), false, true},
 	{"append", offsetof(struct target, append), false, false},
@@ -339,7 +340,8 @@ static int load_from(DIR *dir, const char *path, struct targets *all, struct err
 		if (!is_registration(entry->d_name))
 			continue;
 		if (all->n >= TARGETS_MAX)
-			return error_set(err, EFBIG, "there are more than %d targets in %s",
+			return error_set(err, EFBIG,
+				"there are more than %d targets in %s; kmodlab target remove takes some away",
 				TARGETS_MAX, path);
 		r = read_file(file, ARRAY_ADD(all->items, all->n), &bytes, err);
 		if (r)
@@ -407,6 +409,13 @@ const struct target *target_look_up(const struct targets *all, const char *typed
 
 	if (t)
 		return t;
+	if (!strcmp(typed, "all") || strpbrk(typed, "*?[")) {
+		error_set(err, EINVAL,
+			"one target is wanted here, and \"%s\" is a pattern for several; kmodlab target list "
+			"shows their names",
+			typed);
+		return NULL;
+	}
 	nearest = nearest_name(all, full ? full : typed);
 	if (full && nearest)
 		error_set(err, ENOENT,
@@ -436,8 +445,8 @@ const struct target *target_find(const struct targets *all, const char *typed, s
 	if (!gone)
 		return t;
 	error_set(err, ENOENT,
-		"%s of the target %s is gone; `kmodlab target remove %s`, then add it again", gone,
-		t->name, t->name);
+		"%s of the target %s is gone; `kmodlab target remove %s`, then `kmodlab target add %s` again",
+		gone, t->name, t->name, t->name);
 	return NULL;
 }
 
@@ -469,7 +478,8 @@ static int remove_alone(const char *name, const char *file, struct error *err)
 	r = remove_tree(name);
 	if (r)
 		return error_sys(err, -r,
-			"%s is no longer a target, but its files could not all be removed", name);
+			"%s is no longer a target, but its files could not all be removed; see whose they are, in kmodlab's data directory (kmodlab doctor names it)",
+			name);
 	return 0;
 }
 

@@ -36,6 +36,7 @@ const struct target_provider *const target_providers[] = {
 	&target_freebsd,
 	&target_tree,
 	&target_host,
+	&target_ssh,
 	NULL,
 };
 
@@ -59,6 +60,7 @@ void target_free(struct target *t)
 	free(t->arch);
 	free(t->release);
 	free(t->kernel);
+	free(t->ssh);
 	free(t->root);
 	free(t->build);
 	free(t->modules);
@@ -158,7 +160,9 @@ static char *guess_provider(const char *typed)
 {
 	for (size_t i = 0; target_providers[i] && *typed && !strchr(typed, ':'); i++) {
 		struct error ignored;
-		AUTO_FREE char *spec = target_providers[i]->normalise(typed, &ignored);
+		AUTO_FREE char *spec = target_providers[i]->lends
+			? NULL
+			: target_providers[i]->normalise(typed, &ignored);
 
 		if (spec)
 			return xasprintf("%s:%s", target_providers[i]->prefix, typed);
@@ -171,7 +175,7 @@ static int unknown_provider(const char *typed, struct error *err)
 	AUTO_FREE char *guess = guess_provider(typed);
 	AUTO_FREE char *prefix = xstrndup(typed, strcspn(typed, ":"));
 	AUTO_BUF struct buf syntaxes = {0};
-	const char *prefixes[8] = {0}, *nearest;
+	const char *prefixes[16] = {0}, *nearest;
 
 	for (size_t i = 0; target_providers[i]; i++) {
 		prefixes[i] = target_providers[i]->prefix;
@@ -183,8 +187,9 @@ static int unknown_provider(const char *typed, struct error *err)
 	if (guess)
 		return error_set(
 			err, EINVAL, "there is no target \"%s\"; did you mean %s?", typed, guess);
-	return error_set(err, EINVAL, "there is no target \"%s\"; a target is one of %s", typed,
-		syntaxes.data);
+	return error_set(err, EINVAL,
+		"there is no target \"%s\"; a target is one of %s (kmodlab target list shows yours, kmodlab target add explains them)",
+		typed, syntaxes.data);
 }
 
 char *target_full_name(const char *typed, struct error *err)
@@ -205,11 +210,26 @@ char *target_flat_name(const char *name)
 	AUTO_FREE char *flat = path_flatten(name);
 	const struct target_provider *p = provider_of(name);
 
-	if (p && p != &target_tree && strlen(flat) < 128)
+	if (p && p != &target_tree && p != &target_ssh && strlen(flat) < 128)
 		return xstrdup(flat);
 	/* Paths differ in more than survives in a file name: FNV-1a keeps them apart. */
 	return xasprintf("%.100s-%016llx", flat,
 		(unsigned long long)hash_bytes(HASH_START, name, strlen(name)));
+}
+
+bool target_is_real(const char *name)
+{
+	const struct target_provider *p = provider_of(name);
+
+	return p && p->lends;
+}
+
+const struct target *target_default(const struct targets *all, enum target_os os)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (all->items[i].os == os && !all->items[i].ssh)
+			return &all->items[i];
+	return NULL;
 }
 
 static void no_progress(
@@ -329,6 +349,7 @@ static void fill_staged(struct target_addition *a)
 		.arch = xstrdup(t->arch),
 		.release = xstrdup(t->release),
 		.kernel = moved(t->kernel, a->final, a->staging),
+		.ssh = t->ssh ? xstrdup(t->ssh) : NULL,
 		.root = moved(t->root, a->final, a->staging),
 		.build = xstrdup(t->build),
 		.modules = moved(t->modules, a->final, a->staging),
@@ -358,7 +379,11 @@ int target_check_source(const char *name, const struct target_source *source, st
 
 	if (!p)
 		return unknown_provider(name, err);
-	if (!p->takes_source && (source->sets || source->mirror || source->kernel))
+	if (source->tree && !p->lends)
+		return error_set(err, EINVAL,
+			"--tree is for an ssh target, whose kernel's build tree may be anywhere; %s has one of its own",
+			name);
+	if ((!p->takes_source || p->lends) && (source->sets || source->mirror || source->kernel))
 		return error_set(err, EINVAL,
 			"%s is not made of such files: --sets, --mirror and --kernel are for freebsd "
 			"targets",
@@ -508,11 +533,11 @@ static int nothing_fits(const struct targets *all, const char *typed, struct err
 	for (size_t i = 0; i < all->n; i++)
 		buf_addf(&names, "%s%s", i ? ", " : "", all->items[i].name);
 	if (!all->n)
-		return error_set(err, ENOENT,
+		return error_set(err, ENODEV,
 			"there is no target to test on yet; add one with: kmodlab target add "
 			"debian:bookworm");
-	return error_set(
-		err, ENOENT, "no target fits the pattern \"%s\"; there is %s", typed, names.data);
+	return error_set(err, ENOENT, "no target fits the pattern \"%s\"; the targets are %s",
+		typed, names.data);
 }
 
 int target_choose(
@@ -523,18 +548,23 @@ int target_choose(
 
 	/* The name of a directory's target may itself have such characters. */
 	if ((!is_all && !strpbrk(typed, "*?[")) || exactly(all, typed)) {
+		if (!target_look_up(all, typed, err))
+			return -ENOENT;
 		t = target_find(all, typed, err);
 		if (!t)
-			return -ENOENT;
+			return -EIO;
 		choose(to, t, false);
 		return 0;
 	}
 	for (size_t i = 0; i < all->n; i++) {
 		if (!is_all && fnmatch(typed, all->items[i].name, 0))
 			continue;
+		/* A real machine has to be meant. */
+		if (all->items[i].ssh && strncmp(typed, "ssh:", 4))
+			continue;
 		t = target_find(all, all->items[i].name, err);
 		if (!t)
-			return -EINVAL;
+			return -EIO;
 		choose(to, t, true);
 		any = true;
 	}

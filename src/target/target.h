@@ -21,7 +21,8 @@ struct target {
 	enum target_os os;
 	char *arch;    /* "x86_64" */
 	char *release; /* "6.1.0-38-cloud-amd64", as uname -r in it says */
-	char *kernel;  /* the image QEMU boots */
+	char *kernel;  /* the image QEMU boots; of a lent machine, whatever of it is here: a file */
+	char *ssh; /* where the machine is that somebody lends us (base/ssh.h); NULL: QEMU makes one */
 	char *root;    /* the tree whose /usr and /etc hold the compiler; "/" is this machine */
 	char *build;   /* the kernel's build tree, as a path inside `root` */
 	char *modules; /* the kernel's own modules, or NULL */
@@ -51,6 +52,7 @@ struct target_source {
 	const char *sets;   /* a folder that holds the files, or NULL */
 	const char *mirror; /* the URL of a mirror of the provider's site, or NULL */
 	const char *kernel; /* another kernel of the same source: a file, or NULL */
+	const char *tree;   /* the build tree of a lent machine's kernel: a directory, or NULL */
 };
 
 /* One kind of target. */
@@ -59,6 +61,7 @@ struct target_provider {
 	const char *syntax; /* "debian:SUITE[/FLAVOUR]", for help */
 	const char *sentence;
 	bool takes_source; /* whether make() can be told where to take things from */
+	bool lends;	   /* its machines are real ones, which a module may crash */
 	/* Brings `spec` (what stands after "prefix:", may be empty) to its full form, refusing what
 	 * is not one: "bookworm" to "bookworm/cloud". The result is the caller's; NULL on error. */
 	char *(*normalise)(const char *spec, struct error *err);
@@ -87,6 +90,11 @@ struct target_addition;
 /* The full name for what the user typed: "debian:bookworm" to "debian:bookworm/cloud". Caller
  * frees; NULL with the sentence set for an unknown provider (naming the nearest) or a bad spec. */
 char *target_full_name(const char *typed, struct error *err);
+/* Whether the target `name` is a real machine. Nothing chooses such a one by itself. */
+bool target_is_real(const char *name);
+/* The target that is taken for a system when none is named: the one that was added first and is not real. NULL:
+ * there is none. */
+const struct target *target_default(const struct targets *all, enum target_os os);
 /* One safe file name for the full name `name`; different names have different ones, which
  * path_flatten alone does not promise for the paths in tree:DIR. Caller frees. */
 char *target_flat_name(const char *name);
@@ -130,7 +138,7 @@ struct target_choices {
 /* Adds what the user typed: the name of one, as for target_find, or a pattern as the shell has them,
  * with * ? [ ("debian:*"; a * goes over slashes), or "all". Those that a pattern means come in the
  * registry's order; none is added twice. 0, or -errno with the sentence set: -ENOENT when nothing is
- * meant, else as target_find. */
+ * meant, -ENODEV when that is because there are no targets at all, -EIO when what is meant is not whole. */
 int target_choose(
 	const struct targets *all, const char *typed, struct target_choices *to, struct error *err);
 /* Removes the files and the registration, damaged or not; -ENOENT if there is none. */

@@ -83,8 +83,7 @@ static int check_parts(const char *dir, struct error *err)
 {
 	if (!is_build_dir(dir))
 		return error_set(err, ENOENT,
-			"%s is not a kernel's build directory: it has no Makefile, or none of .config, "
-			"scripts and source beside it",
+			"%s is not a kernel's build directory: it has no Makefile, or none of .config, scripts and source beside it; give the directory in which make built the kernel",
 			dir);
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		AUTO_FREE char *path = xasprintf("%s/%s", dir, parts[i].path);
@@ -138,7 +137,9 @@ static char *tree_release(const char *dir, const char *image, struct error *err)
 	text.data[strcspn(text.data, "\n")] = 0;
 	built = image_release(image);
 	if (!built)
-		error_set(err, EINVAL, "%s is no x86 kernel image, or cannot be read", image);
+		error_set(err, EINVAL,
+			"%s is no x86 kernel image, or cannot be read; `make bzImage` makes it anew",
+			image);
 	else if (strcmp(built, text.data))
 		error_set(err, EINVAL,
 			"%s is of %s, but %s is now at %s; `make -C %s bzImage modules` brings them "
@@ -163,17 +164,21 @@ static char *normalise(const char *spec, struct error *err)
 	/* The shell leaves a ~ behind a colon alone. */
 	path = home && !strncmp(spec, "~/", 2) ? xasprintf("%s%s", home, spec + 1) : xstrdup(spec);
 	if (!realpath(path, real)) {
-		error_sys(err, errno, "tree:%s: there is no such kernel build directory", spec);
+		error_sys(err, errno,
+			"tree:%s: there is no such directory; give the one in which make built the kernel",
+			spec);
 		return NULL;
 	}
 	if (!path_is_dir(real)) {
-		error_set(err, ENOTDIR, "tree:%s: %s is not a directory", spec, real);
+		error_set(err, ENOTDIR,
+			"tree:%s: %s is not a directory; give the one in which make built the kernel",
+			spec, real);
 		return NULL;
 	}
 	for (const char *p = real; *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f) {
 			error_set(err, EINVAL,
-				"the path of that build directory has control characters in it");
+				"the path of that build directory has control characters in it: move it, or make a symbolic link to it");
 			return NULL;
 		}
 	return xstrdup(real);

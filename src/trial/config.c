@@ -7,7 +7,6 @@
  */
 #include "trial/config.h"
 
-#include "base/path.h"
 #include "rules/rules.h"
 #include "trial/trial.h"
 
@@ -16,8 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FILE_MAX 65536
-#define SPACES	 " \t\r"
+#define SPACES " \t\r"
 
 #define AT(member) offsetof(struct trial_options, member)
 
@@ -123,7 +121,7 @@ static int no_rule(const char *name, struct error *err)
 {
 	const char *near = rule_nearest(name);
 
-	return error_set(err, EINVAL, "there is no rule '%s'%s%s%s; kmodlab explain lists them",
+	return error_set(err, EINVAL, "there is no rule '%s'%s%s%s kmodlab explain lists them",
 		name, near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
 }
 
@@ -441,73 +439,6 @@ void config_free(struct config *c)
 	free(c->entries);
 	free(c->path);
 	*c = (struct config){0};
-}
-
-/* ---- which file ---- */
-
-static char *parent(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash > path ? xstrndup(path, (size_t)(slash - path)) : xstrdup("/");
-}
-
-/* "DIR/kmodlab.ini" if there is such a file, or NULL. */
-static char *file_in(const char *dir)
-{
-	char *file = xasprintf("%s/" CONFIG_NAME, dir);
-
-	if (path_is_file(file))
-		return file;
-	free(file);
-	return NULL;
-}
-
-static char *find_file(const char *path, enum target_os os)
-{
-	AUTO_FREE char *real = realpath(path, NULL), *source = NULL, *base = NULL, *above = NULL;
-	struct error ignored;
-	char *file;
-
-	if (!real)
-		return NULL;
-	if (path_is_dir(real))
-		source = trial_source_dir(real, os, &ignored);
-	else
-		source = parent(real);
-	if (!source)
-		source = xstrdup(real);
-	file = file_in(source);
-	base = path_base(source);
-	if (file || strcmp(base, os == TARGET_FREEBSD ? "freebsd" : "linux"))
-		return file;
-	above = parent(source);
-	return file_in(above);
-}
-
-/* The path as a person would write it: from where they are. */
-static char *short_path(const char *file)
-{
-	AUTO_FREE char *here = realpath(".", NULL);
-	size_t len = here ? strlen(here) : 0;
-
-	return xstrdup(
-		len > 1 && !strncmp(file, here, len) && file[len] == '/' ? file + len + 1 : file);
-}
-
-int config_read(const char *path, enum target_os os, struct config *c, struct error *err)
-{
-	AUTO_FREE char *file = find_file(path, os);
-	AUTO_FREE char *said = file ? short_path(file) : NULL;
-	AUTO_BUF struct buf text = {0};
-
-	*c = (struct config){0};
-	if (!file)
-		return -ENOENT;
-	if (path_read(file, FILE_MAX, &text))
-		return error_set(err, EINVAL, "cannot read %s, or it is larger than %d KiB", said,
-			FILE_MAX >> 10);
-	return config_parse(said, text.len ? text.data : "", text.len, c, err);
 }
 
 /* ---- what it comes to ---- */

@@ -67,7 +67,9 @@ int debug_learn_freebsd(struct session *s, struct error *err)
 		if (!strcmp(s->kernel.items[i].name, "link_elf_lookup_set"))
 			s->gates[s->ngates++] = s->kernel.items[i].at;
 	if (!s->ngates)
-		return error_set(err, EIO, "%s has no symbols", path);
+		return error_set(err, EIO,
+			"%s has no symbols, which debug needs; remove the target and add it again",
+			path);
 	s->kernel_file = xstrdup(path);
 	return write_frames(s, err);
 }

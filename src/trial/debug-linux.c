@@ -63,8 +63,9 @@ static int read_file(struct session *s, const struct nap *n, const char *path, s
 		if (e == MACHINE_FAILED)
 			return -EIO;
 		if (e != MACHINE_MESSAGE)
-			return error_set(
-				err, EIO, "the machine did not answer when asked for %s", path);
+			return error_set(err, EIO,
+				"the machine did not answer when asked for %s; try again, and if it stays so, see kmodlab doctor",
+				path);
 		if (msg.serial != serial) {
 			load_take(s->t, &msg, s->t->run.ncalls - 1);
 			continue;
@@ -89,7 +90,7 @@ int debug_learn_linux(struct session *s, struct error *err)
 	gate = addresses_named(&s->kernel, "do_one_initcall", NULL);
 	if (!gate)
 		return error_set(err, EIO,
-			"this kernel does not tell its symbols' addresses (CONFIG_KALLSYMS)");
+			"this kernel does not tell its symbols' addresses, which debug needs (CONFIG_KALLSYMS); take another target");
 	s->gates[s->ngates++] = gate->at;
 	return 0;
 }
@@ -125,7 +126,7 @@ static int write_kernel(struct session *s, bool stands, struct error *err)
 			major > 6 || (major == 6 && minor >= 4), &frames);
 	if (!kernel_elf(&s->kernel, &frames, &elf))
 		return error_set(err, EIO,
-			"this kernel does not tell its symbols' addresses (CONFIG_KALLSYMS)");
+			"this kernel does not tell its symbols' addresses, which debug needs (CONFIG_KALLSYMS); take another target");
 	s->kernel_file = xasprintf("%s/kernel", s->dir.path);
 	return path_write(s->kernel_file, elf.data, elf.len, err);
 }
@@ -179,7 +180,8 @@ int debug_pass_linux(struct session *s, struct error *err)
 	int r;
 
 	if (!n.msleep)
-		return error_set(err, EIO, "this kernel has no msleep()");
+		return error_set(err, EIO,
+			"this kernel has no msleep(), where debug waits; take another target");
 	r = stub_registers(&s->stub, s->cpu, n.regs, err);
 	init = n.regs[STUB_RDI];
 	r = r ?: write_kernel(s, true, err);

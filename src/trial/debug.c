@@ -97,7 +97,7 @@ int debug_await_stop(struct session *s, struct error *err)
 			break;
 		case MACHINE_TIMEOUT:
 			return error_set(err, ETIMEDOUT,
-				"the kernel did not come to the module within %d s",
+				"the kernel did not come to the module within %d s; kmodlab run says what it does instead",
 				DEBUG_WAIT_MS / 1000);
 		case MACHINE_ENDED:
 		case MACHINE_NONSENSE:
@@ -150,7 +150,7 @@ static int before_load(
 	s->index = index;
 	if (!machine_restored(m) && machine_without_ring(m))
 		return error_set(err, ENOTSUP,
-			"this machine has no shared memory with the agent, which debug needs");
+			"this machine has no memory shared with the agent (ivshmem), which debug needs; try another target");
 	r = t->target->os == TARGET_FREEBSD ? debug_learn_freebsd(s, err)
 					    : debug_learn_linux(s, err);
 	r = r ?: stub_offer(m, socket, err);

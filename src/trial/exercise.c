@@ -13,7 +13,6 @@
 
 #define ROUNDS	  300 /* things that each thread of an automatic exercise does */
 #define FILES_MAX 64
-#define BUSYBOX	  "/tmp/busybox"
 #define RESCUE	  "/rescue/" /* a writable place in FreeBSD's machine */
 
 /* A call that is about to be made; its index. */
@@ -79,14 +78,16 @@ int exercise_place_shell(struct trial *t, const struct trial_options *o, struct 
 	size_t at, struct buf *body, struct error *err)
 {
 	bool freebsd = machine_os(o->target) == PROTO_FREEBSD;
-	const char *name = freebsd ? RESCUE "sh" : BUSYBOX;
+	AUTO_FREE char *name =
+		freebsd ? xstrdup(RESCUE "sh") : xasprintf("%s/busybox", machine_dir(m));
 	int r = 0;
 
 	add_word(body, name);
 	if (!freebsd)
 		add_word(body, "sh");
-	/* What a cycle before has laid down is still there, and more would be appended to it. */
-	if (t->cycle)
+	/* What a cycle before has laid down is still there, and more would be appended to it. A FreeBSD that somebody
+	 * uses has this one of its own. */
+	if (t->cycle || (freebsd && machine_is_lent(m)))
 		return 0;
 	r = load_place(t, m, t->tests.shell, t->tests.shell_len, name, o->call_timeout_ms, at, err);
 	return r || !freebsd ? r : name_shell(t, o, m, at, err);
@@ -97,7 +98,8 @@ static int run_program(struct trial *t, const struct trial_options *o, struct ma
 {
 	struct proto_run run = {(uint32_t)o->exercise_timeout_ms, 1};
 	AUTO_FREE char *module = xasprintf("KMODLAB_MODULE=%s", t->kos[t->modules.n - 1].name);
-	AUTO_FREE char *name = xasprintf("/tmp/kmodlab-%s", p->script ? "test.sh" : "test");
+	AUTO_FREE char *name =
+		xasprintf("%s/kmodlab-%s", machine_dir(m), p->script ? "test.sh" : "test");
 	size_t at = begin(t, xstrdup(p->what));
 	AUTO_BUF struct buf body = {0};
 	struct proto_done done = {0};

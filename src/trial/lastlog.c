@@ -159,7 +159,7 @@ int lastlog_read(struct lastlog *l, struct error *err)
 	*l = (struct lastlog){0};
 	if (r == -ENOENT)
 		return error_set(err, ENOENT,
-			"no trial has been run yet whose log could be shown; try: kmodlab run DIR");
+			"no trial has been run yet whose log could be shown; make one with: kmodlab run DIR");
 	if (r)
 		return error_sys(err, -r, "cannot read %s", file);
 	buf_add(&text, "", 0);

@@ -9,6 +9,7 @@
 #include "judge/kmsg.h"
 #include "machine/machine.h"
 #include "trial/exercise.h"
+#include "trial/lent.h"
 #include "trial/stuck.h"
 #include "trial/watch.h"
 
@@ -233,9 +234,11 @@ int load_ask(struct trial *t, struct machine *m, enum proto_type request, const 
 static int never_heard(struct machine *m, struct error *err)
 {
 	if (!machine_restored(m))
-		return error_set(err, EIO, "the machine came up, but took no request");
+		return error_set(err, EIO,
+			"the machine came up, but took no request; try again, and if it stays so, see kmodlab doctor");
 	machine_drop_snapshot(m);
-	return error_set(err, EIO, "the machine's snapshot did not come to life, and was removed");
+	return error_set(err, EIO,
+		"the machine's snapshot did not come to life, and was removed; the next run makes a new one");
 }
 
 int load_place(struct trial *t, struct machine *m, const void *bytes, size_t len, const char *name,
@@ -278,7 +281,7 @@ static int offer(struct trial *t, struct machine *m, size_t index, int timeout_m
 		name = xasprintf("/m/%s.ko", file->name);
 	} else if (file->len > PROTO_AREA) {
 		part.length = 0;
-		name = xasprintf("/tmp/%s.ko", file->name);
+		name = xasprintf("%s/%s.ko", machine_dir(m), file->name);
 		r = load_place(t, m, file->bytes, file->len, name, timeout_ms, call, err);
 	} else {
 		machine_lay(m, file->bytes, file->len);
@@ -295,6 +298,7 @@ static struct machine_options machine_options(
 	return (struct machine_options){.os = machine_os(target),
 		.kernel = target->kernel,
 		.append = target->append,
+		.lent = target->ssh,
 		.name = name,
 		.memory_mib =
 			o->memory_mib > target->memory_mib ? o->memory_mib : target->memory_mib,
@@ -350,12 +354,11 @@ static int make_call(struct trial *t, const struct trial_options *o, struct mach
 	if (kind == CALL_LOAD) {
 		r = offer(t, m, index, timeout_ms, at, &body, err);
 		buf_add(&body, params, strlen(params) + 1);
-	} else {
-		/* Linux unloads a module by its name, FreeBSD a file by its own. */
-		buf_addf(&body, "%s%s", freebsd ? t->modules.items[index].name : c->ko->name,
-			freebsd ? ".ko" : "");
-		buf_add(&body, "", 1);
 	}
+	/* Linux unloads a module by its name, FreeBSD a file by its own. */
+	buf_addf(&body, "%s%s", freebsd ? t->modules.items[index].name : c->ko->name,
+		freebsd ? ".ko" : "");
+	buf_add(&body, "", 1);
 	began = clock_us();
 	if (!r)
 		r = machine_send(m, kind == CALL_LOAD ? PROTO_LOAD : PROTO_UNLOAD, body.data,
@@ -373,8 +376,8 @@ static int make_call(struct trial *t, const struct trial_options *o, struct mach
 	if (r)
 		return r;
 	c->returned = true;
-	c->error = done.error;
 	c->signal = done.signal;
+	c->error = lent_error(m, c, done.error);
 	return c->error || c->signal;
 }
 
@@ -549,6 +552,9 @@ int load_twin(
 	int r;
 
 	mo.memory_mib = memory_for(t, o->memory_mib);
+	if (mo.lent)
+		return error_set(
+			err, ENOTSUP, "there is no other machine like %s", t->target->name);
 	r = t->restored ? machine_restore(&mo, m, err) : -ENOTSUP;
 	return r == -ENOTSUP ? machine_boot(&mo, m, err) : r;
 }
@@ -576,12 +582,14 @@ int load_run(struct trial *t, const struct trial_options *o, load_step_fn *step,
 	/* One that is restored begins with the first call. */
 	if (!t->restored)
 		step(t, o, STAGE_BOOT, true, clock_us() - began, xstrdup(""), 0);
-	r = all_calls(t, o, m, step, err);
+	r = lent_begin(t, m, err) ?: all_calls(t, o, m, step, err);
 	if (o->hook)
 		o->hook->over(o->hook->arg, t, m);
 	t->run.console = xstrdup(machine_console(m));
 	if (!r && t->run.end == RUN_SILENT)
 		stuck_look(t, o, m);
+	if (!r)
+		lent_end(t, m);
 	t->run.restored = t->restored;
 	machine_close(m);
 	/* What was on the console but did not reach us otherwise: the last words. */

@@ -72,8 +72,7 @@ static void watch(void *arg, const struct trial *t, enum stage stage, const stru
 	pthread_mutex_unlock(&m->lock);
 }
 
-/* What the trial `i` is run with. */
-static struct trial_options options_of(const struct many_options *o, size_t i)
+struct trial_options many_trial(const struct many_options *o, size_t i)
 {
 	const struct many_item *item = &o->items[i];
 	size_t next = i + o->jobs;
@@ -96,7 +95,7 @@ static bool run_one(struct work *w, struct trial *t)
 {
 	const struct many_options *o = w->m->o;
 	const struct many_item *item = &o->items[w->i];
-	struct trial_options options = options_of(o, w->i);
+	struct trial_options options = many_trial(o, w->i);
 
 	options.ahead = w->m->ahead;
 	options.watch = watch;
@@ -271,7 +270,7 @@ static void close_many(struct many *m)
 void many_prepare(const struct many_options *o)
 {
 	for (size_t i = 0; i < o->n && i < o->jobs; i++) {
-		struct trial_options options = options_of(o, i);
+		struct trial_options options = many_trial(o, i);
 
 		options.ahead = o->ahead;
 		if (options.target)

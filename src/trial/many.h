@@ -59,6 +59,9 @@ struct many_options {
 	void *arg;
 };
 
+/* What the trial `i` is run with, but for `ahead`, `watch` and `arg`. */
+struct trial_options many_trial(const struct many_options *o, size_t i);
+
 /* Starts a machine for each of the first trials, one for each job, into `o->ahead` (machine/ahead.h). The thread
  * that calls it is to outlive them. */
 void many_prepare(const struct many_options *o);

@@ -20,8 +20,8 @@
 #include <time.h>
 
 #define SAMPLE_US      20000
-#define ASK_MS	       5000
-#define DOUBT_MS       1500 /* when it is doubtful whether anybody will answer */
+#define ASK_MS	       10000
+#define DOUBT_MS       3000 /* when it is doubtful whether anybody will answer */
 #define KALLSYMS_MAX   ((size_t)64 << 20)
 #define TOLD_MAX       ((size_t)1 << 20) /* bytes of what the watcher says */
 #define FRAMES	       40
@@ -375,7 +375,8 @@ void stuck_look(struct trial *t, const struct trial_options *o, struct machine *
 	take_samples(k);
 	k->cpu = seeing_cpu(k);
 	deaf = deaf_cpus(k);
-	if (deaf < k->samples[0].n && !machine_without_ring(m)) {
+	/* Into a real machine nobody can look from outside. */
+	if ((deaf < k->samples[0].n || machine_is_lent(m)) && !machine_without_ring(m)) {
 		answers = ask(t, m, PROTO_SYNC, NULL, 0, deaf ? DOUBT_MS : ASK_MS, &told, NULL);
 		answers = answers && ask(t, m, PROTO_STUCK, NULL, TOLD_MAX, ASK_MS, &told, &log);
 	}

@@ -28,15 +28,18 @@ static int read_from(struct machine *m, const char *file, struct buf *out, struc
 		if (e == MACHINE_FAILED)
 			return interrupt_pending() ? -EINTR : -EIO;
 		if (e != MACHINE_MESSAGE)
-			return error_set(
-				err, EIO, "the machine did not answer when asked for %s", file);
+			return error_set(err, EIO,
+				"the machine did not answer when asked for %s; try again, and if it stays so, see kmodlab doctor",
+				file);
 		if (msg.serial != serial)
 			continue;
 		if (msg.type == PROTO_DATA && out->len + msg.length <= KALLSYMS_MAX)
 			buf_add(out, msg.body, msg.length);
 		if (msg.type == PROTO_DONE)
 			return message_done(&msg, &done) || done.error
-				? error_set(err, EIO, "the machine's kernel has no %s", file)
+				? error_set(err, EIO,
+					  "the machine's kernel has no %s, which kmodlab needs; take another kernel",
+					  file)
 				: 0;
 	}
 	return r;
@@ -77,10 +80,12 @@ static void names_of(char *text, struct buf *out)
 int trial_survey(const struct target *t, struct error *err)
 {
 	AUTO_BUF struct buf text = {0}, names = {0};
+	AUTO_STRV struct strv still = {0};
 	struct machine *m;
 	int r = machine_boot(&(struct machine_options){.os = machine_os(t),
 				     .kernel = t->kernel,
 				     .append = t->append,
+				     .lent = t->ssh,
 				     .memory_mib = t->memory_mib > 512 ? t->memory_mib : 512,
 				     .cpus = 1,
 				     .boot_timeout_ms = SURVEY_BOOT_MS},
@@ -89,11 +94,14 @@ int trial_survey(const struct target *t, struct error *err)
 	if (r)
 		return r;
 	if (strcmp(machine_hello(m)->release, t->release))
-		r = error_set(err, EINVAL, "the kernel %s says that it is %s, not %s", t->kernel,
-			machine_hello(m)->release, t->release);
+		r = error_set(err, EINVAL,
+			"the kernel %s says that it is %s, not %s: the image and the build tree are not of one build; build both again",
+			t->kernel, machine_hello(m)->release, t->release);
 	/* A FreeBSD kernel's names are in its file, and have been written already. */
 	if (!r && t->os == TARGET_LINUX)
 		r = read_from(m, "/proc/kallsyms", &text, err);
+	if (!r)
+		r = machine_leave(m, &still, err);
 	machine_close(m);
 	if (r || t->os != TARGET_LINUX)
 		return r;

@@ -24,6 +24,9 @@
 
 #define MODULE_MAX   ((size_t)256 << 20)
 #define ASKED_ROUNDS 4 /* what was asked for may ask in its turn */
+/* A machine that stood still for so long may complain of it: of a processor that did nothing, of time that
+ * jumped. A kernel's own limits begin at 10 s. */
+#define STOOD_STILL_US 5000000
 
 const char *stage_name(enum stage stage)
 {
@@ -328,21 +331,27 @@ static void forget_machine(struct trial *t, size_t nsteps)
 	t->restored = false;
 }
 
+static bool something_is_amiss(const struct trial *t)
+{
+	struct findings found = {0};
+	bool amiss;
+
+	judge_run(&t->run, t->target, &found);
+	amiss = found.n > 0;
+	findings_free(&found);
+	return amiss;
+}
+
 /* Whether something went wrong that may be due to a module which was asked for and not there; those are
  * then put before the trial's own. Or -errno. */
 static int lacked_something(struct trial *t, struct error *err)
 {
 	AUTO_BUF struct buf names = {0};
-	struct findings found = {0};
-	bool amiss;
 	int r;
 
 	if (!t->run.asked.n)
 		return 0;
-	judge_run(&t->run, t->target, &found);
-	amiss = found.n > 0;
-	findings_free(&found);
-	r = amiss ? load_asked(t, &names, err) : 0;
+	r = something_is_amiss(t) ? load_asked(t, &names, err) : 0;
 	if (r <= 0)
 		return r;
 	if (t->asked)
@@ -366,10 +375,27 @@ static void note_missing(struct trial *t)
 			"another flavour of the target may."));
 }
 
+/* Whether what is amiss may come from that nobody ran for a while: then says so, since `out_us` was left
+ * out of the clock. */
+static bool stood_still(struct trial *t, int64_t out_us)
+{
+	int64_t still = clock_left_out_us() - out_us;
+
+	if (still < STOOD_STILL_US || !something_is_amiss(t))
+		return false;
+	free(t->retried);
+	t->retried = xasprintf("this host, or kmodlab, stood still for %lld s meanwhile, and the "
+			       "machine with it",
+		(long long)(still / 1000000));
+	return true;
+}
+
 /* The module's time in the machine, and what is to be said of it. A QEMU that somebody killed (it is the
- * first that is, when a host runs out of memory) says nothing about the module: it gets a second one. */
+ * first that is, when a host runs out of memory) says nothing about the module: it gets a second one. Nor
+ * does a complaint of a kernel that was itself held up. */
 static int machine_stages(struct trial *t, const struct trial_options *o, struct error *err)
 {
+	int64_t out_us = clock_left_out_us();
 	size_t nsteps = t->nsteps;
 	int r = load_run(t, o, step, err);
 
@@ -378,9 +404,14 @@ static int machine_stages(struct trial *t, const struct trial_options *o, struct
 			judge_run(&t->run, o->target, &t->findings);
 		return r;
 	}
-	if (r == -EIO && !interrupt_pending()) {
+	/* A real machine may be worse off than before: who lends it is to look first. */
+	if (r == -EIO && !interrupt_pending() && !o->target->ssh) {
 		forget_machine(t, nsteps);
 		t->retried = xstrdup(err->text);
+		r = load_run(t, o, step, err);
+	}
+	if (!r && !o->target->ssh && stood_still(t, out_us)) {
+		forget_machine(t, nsteps);
 		r = load_run(t, o, step, err);
 	}
 	for (int i = 0; !r && i < ASKED_ROUNDS; i++) {

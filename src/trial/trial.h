@@ -64,8 +64,8 @@ struct trial {
 	bool restored;	       /* the machine came from a snapshot */
 	char *note;	       /* what was out of the ordinary in running it, a sentence; or NULL */
 	char *machine_release; /* what the machine says it runs; NULL before it came up */
-	/* The machine failed once, which is nobody's verdict, and what is here is the second try's: how
-	 * it failed, a sentence. NULL: it did not. */
+	/* The machine failed once, or something was amiss in one that stood still together with its host,
+	 * which is nobody's verdict, and what is here is the second try's: why, a sentence. NULL: no. */
 	char *retried;
 
 	/* The module, or one that it needs, asked the kernel for these while it was loaded; something was

@@ -10,10 +10,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	AUTO_FREE char *text = xstrndup((const char *)bytes, len);
-	AUTO_FREE char *log = bsd_merge_log(text, text, "/m");
 	AUTO_STRV struct strv deps = {0};
 	struct bsd_script s;
 
+	free(bsd_merge_log(text, text, "/m"));
 	bsd_script_parse((const char *)bytes, len, &s);
 	if (s.output && strpbrk(s.output, " \n$`'\";|&"))
 		__builtin_trap();

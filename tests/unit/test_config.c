@@ -191,6 +191,33 @@ static void it_is_looked_for_beside_the_source_and_above_linux_and_freebsd(void 
 	config_free(&c);
 }
 
+static void one_that_cannot_be_read_is_refused(void **state)
+{
+	AUTO_FREE char *dir = in_home("odd"), *file = in_home("odd/kmodlab.ini");
+	struct config c;
+	struct error err;
+
+	(void)state;
+	put("odd/Makefile", "obj-m += odd.o\n");
+	assert_int_equal(mkdir(file, 0700), 0);
+	assert_int_equal(config_read(dir, TARGET_LINUX, &c, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "odd/kmodlab.ini is a directory"));
+	assert_int_equal(rmdir(file), 0);
+	assert_int_equal(symlink("nowhere", file), 0);
+	assert_int_equal(config_read(dir, TARGET_LINUX, &c, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "odd/kmodlab.ini is a symbolic link to nothing"));
+	assert_int_equal(unlink(file), 0);
+	put("odd/kmodlab.ini", "[run]\n");
+	assert_int_equal(chmod(file, 0), 0);
+	/* root reads it all the same. */
+	if (access(file, R_OK)) {
+		assert_int_equal(config_read(dir, TARGET_LINUX, &c, &err), -EINVAL);
+		assert_non_null(strstr(err.text, "cannot read "));
+		assert_non_null(strstr(err.text, "Permission denied"));
+	}
+	unlink(file);
+}
+
 /* ---- what is wanted ---- */
 
 static void find(struct findings *all, const char *rule, unsigned line)
@@ -324,6 +351,7 @@ int main(void)
 		TEST(a_bad_value_is_refused_in_a_sentence),
 		TEST(a_line_that_inih_would_cut_is_refused),
 		TEST(it_is_looked_for_beside_the_source_and_above_linux_and_freebsd),
+		TEST(one_that_cannot_be_read_is_refused),
 		TEST(what_is_expected_and_found_does_not_count),
 		TEST(what_is_expected_and_not_found_is_a_finding),
 		TEST(nothing_is_missed_of_a_module_that_never_ran),

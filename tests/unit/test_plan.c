@@ -206,7 +206,7 @@ static void what_fits_nothing_is_refused_and_says_what_there_is(void **state)
 	(void)state;
 	put_sources();
 	refused(&all, WORDS("hello", "-t", "fedora:*"), EXIT_INFRASTRUCTURE,
-		"no target fits the pattern \"fedora:*\"; there is debian:bookworm/cloud, freebsd:14.0, "
+		"no target fits the pattern \"fedora:*\"; the targets are debian:bookworm/cloud, freebsd:14.0, "
 		"debian:trixie/cloud");
 	refused(&none, WORDS("hello", "-t", "all"), EXIT_INFRASTRUCTURE, "kmodlab target add");
 	refused(&all, WORDS("hello", "-t", "debian:bookwrm"), EXIT_INFRASTRUCTURE,

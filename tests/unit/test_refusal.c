@@ -111,7 +111,7 @@ static void an_end_that_the_log_does_not_explain_is_still_named(void **state)
 	} cases[] = {
 		{RUN_ENDED, CLASS_CRASH, "reset itself while hello's init ran"},
 		{RUN_SILENT, CLASS_HANG, "init does not come back"},
-		{RUN_NONSENSE, CLASS_CRASH, "out of its mind"},
+		{RUN_NONSENSE, CLASS_CRASH, "made no sense any more"},
 	};
 
 	(void)state;
