@@ -8,7 +8,6 @@
 #include "trial/many.h"
 
 #include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -154,34 +153,19 @@ static int take_options(int argc, char **argv, struct request *q)
 			fputs(help, stdout);
 			return -1;
 		default:
-			fputs("kmodlab: see kmodlab check --help\n", stderr);
-			return EXIT_USAGE;
+			return cli_see_help("check", options, argv);
 		}
 	}
 	if (!ok)
-		return cli_fail(EXIT_USAGE,
-			"'%s' is not a value for that option; see kmodlab check --help", optarg);
+		return cli_bad_value("check", argv);
 	return EXIT_PASSED;
-}
-
-static unsigned processors(void)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof set, &set) ? 1 : (unsigned)CPU_COUNT(&set);
-}
-
-static char *why_skipped(enum target_os os)
-{
-	return xasprintf("there is no %s target; add one with: %s", target_os_name(os),
-		plan_add_command(os));
 }
 
 static int check_all(const struct request *q, const struct plan *p)
 {
 	AUTO_FREE struct many_item *items = xcalloc(p->n, sizeof *items);
-	AUTO_FREE char *no_linux = why_skipped(TARGET_LINUX);
-	AUTO_FREE char *no_freebsd = why_skipped(TARGET_FREEBSD);
+	AUTO_FREE char *no_linux = plan_why_skipped(TARGET_LINUX);
+	AUTO_FREE char *no_freebsd = plan_why_skipped(TARGET_FREEBSD);
 	struct many_options o = {.trial = q->trial, .jobs = q->jobs, .items = items, .n = p->n};
 	/* One module on several targets is a row for each; many modules are a table. */
 	enum show_kind kind = q->reports.json	  ? SHOW_JSON
@@ -225,8 +209,8 @@ static int check_all(const struct request *q, const struct plan *p)
 
 int check_main(int argc, char **argv)
 {
-	struct request q = {
-		.trial = {.build_timeout_ms = 600000, .check_only = true}, .jobs = processors()};
+	struct request q = {.trial = {.build_timeout_ms = 600000, .check_only = true},
+		.jobs = cli_processors()};
 	struct targets all = {0};
 	struct plan plan = {0};
 	struct error err;

@@ -33,6 +33,9 @@ int debug_main(int argc, char **argv);
 int explain_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int complete_main(int argc, char **argv);
+/* For the machines of an executor, not for people: `__task FOLDER NUMBER` runs that task of the run which is described in the
+ * folder (spread/folder.h). */
+int task_main(int argc, char **argv);
 /* Removes the snapshots that were not used for so many days, or cannot be used any more; says which. Its
  * exit status. */
 int prune_snapshots(long days);
@@ -41,9 +44,29 @@ void prune_target(const char *name);
 
 /* Prints "kmodlab: <sentence>" and, for EXIT_USAGE, where help is; returns `status`. */
 int cli_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct option;
+/* What is to be said behind getopt's own word on an option that is none, or lacks its value: the nearest one, where help
+ * is. `argv` and getopt's variables are as it left them. EXIT_USAGE. */
+int cli_see_help(const char *command, const struct option *options, char *const *argv);
+/* Says that the option that getopt took last does not take this value (optarg). EXIT_USAGE. */
+int cli_bad_value(const char *command, char *const *argv);
+/* Which of the words it is, by their order; false for none of them. `words` ends with NULL. */
+bool cli_word(const char *text, const char *const *words, long *out);
+/* What --accel and --exercise take, in the order of enum accel and enum exercise. */
+extern const char *const cli_accels[], *const cli_exercises[];
+/* What stands behind "--", the module's parameters, is cut off `argv`, so that getopt's reordering does not mix it in.
+ * NULL: there is no "--". */
+char **cli_cut_params(int *argc, char **argv);
+/* Processors that this process may use. */
+unsigned cli_processors(void);
 /* A whole number of at least `least` and at most `most`; false for anything else. */
 int cli_number(const char *text, long least, long most, long *out);
 /* Adds the rules in "RULE,RULE"; EXIT_PASSED, or EXIT_USAGE when it has said that one does not exist. */
 int cli_rules(const char *text, struct strv *out);
+
+/* Why a command does nothing on a real machine: the target, the command, what cannot be done to it. */
+#define REAL_REFUSED                                                                               \
+	"%s is a real machine, and kmodlab %s is for virtual ones, which can be %s; "              \
+	"name another target with -t"
 
 #endif

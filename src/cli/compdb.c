@@ -57,8 +57,7 @@ static int take_options(int argc, char **argv, struct request *q)
 		case 't':
 			if (q->target)
 				return cli_fail(EXIT_USAGE,
-					"compdb takes one target: an editor follows one kernel "
-					"at a time");
+					"compdb takes one target: an editor follows one kernel at a time, so give -t once");
 			q->target = optarg;
 			break;
 		case 'o':
@@ -66,18 +65,14 @@ static int take_options(int argc, char **argv, struct request *q)
 			break;
 		case OPT_BUILD_TIMEOUT:
 			if (!cli_number(optarg, 1, 86400, &n))
-				return cli_fail(EXIT_USAGE,
-					"'%s' is not a value for that option; see kmodlab compdb "
-					"--help",
-					optarg);
+				return cli_bad_value("compdb", argv);
 			break;
 		case 'h':
 		case OPT_HELP:
 			fputs(help, stdout);
 			return -1;
 		default:
-			fputs("kmodlab: see kmodlab compdb --help\n", stderr);
-			return EXIT_USAGE;
+			return cli_see_help("compdb", options, argv);
 		}
 	}
 	q->timeout_ms = (int)n * 1000;
@@ -87,12 +82,12 @@ static int take_options(int argc, char **argv, struct request *q)
 	if (!path_is_dir(argv[optind]))
 		return cli_fail(EXIT_USAGE,
 			path_is_file(argv[optind])
-				? "%s is a file: compdb takes a module's directory"
-				: "there is no directory %s",
+				? "%s is a file: give the directory with the module's Makefile"
+				: "there is no directory %s: give the one with the module's Makefile",
 			argv[optind]);
 	q->dir = realpath(argv[optind], NULL);
 	return q->dir ? EXIT_PASSED
-		      : cli_fail(EXIT_INFRASTRUCTURE, "cannot find the way to %s: %s", argv[optind],
+		      : cli_fail(EXIT_INFRASTRUCTURE, "cannot look at %s: %s", argv[optind],
 				strerror(errno));
 }
 
@@ -115,7 +110,8 @@ static int collect(
 		return cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text);
 	}
 	if (!build.ok)
-		cli_fail(0, "%s does not build on %s yet (%s)%s", source, t->name, build.why,
+		cli_fail(0, "%s does not build on %s yet (%s)%s; kmodlab run tells why", source,
+			t->name, build.why,
 			out->db.n > before
 				? "; its sources are listed all the same"
 				: ", and how its sources would be compiled cannot be found out");
@@ -126,10 +122,7 @@ static int collect(
 
 static const struct target *first_of(const struct targets *all, enum target_os os)
 {
-	for (size_t i = 0; i < all->n; i++)
-		if (all->items[i].os == os)
-			return &all->items[i];
-	return NULL;
+	return target_default(all, os);
 }
 
 /* With a target that was named. */
@@ -141,7 +134,7 @@ static int collect_named(const struct request *q, const struct targets *all, str
 
 	t = target_find(all, q->target, &err);
 	if (!t)
-		return cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text);
+		return cli_fail(plan_target_status(all, q->target), "%s", err.text);
 	source = trial_source_dir(q->dir, t->os, &err);
 	if (!source)
 		return cli_fail(EXIT_USAGE, "%s", err.text);
@@ -175,7 +168,7 @@ static int collect_all(const struct request *q, const struct targets *all, struc
 	}
 	if (!found)
 		return cli_fail(EXIT_USAGE,
-			"%s; nor that of a FreeBSD one, whose Makefile includes bsd.kmod.mk",
+			"%s; nor like that of a FreeBSD one, whose Makefile includes bsd.kmod.mk. kmodlab new NAME makes a module to begin with",
 			err[0].text);
 	if (status == EXIT_PASSED && !out->targets.len)
 		return EXIT_INFRASTRUCTURE; /* said already */
@@ -190,7 +183,7 @@ static int write_file(const struct request *q, const struct collected *c, const 
 	struct error err;
 
 	if (path_is_dir(path))
-		return cli_fail(EXIT_USAGE, "%s is a directory: -o takes a file", path);
+		return cli_fail(EXIT_USAGE, "%s is a directory: -o takes the name of a file", path);
 	/* Editors watch the file, and read everything anew when it changes. */
 	if (was_there && !path_read(path, FILE_MAX, &before) && before.len == text->len &&
 		!memcmp(before.data, text->data, text->len)) {
@@ -211,7 +204,8 @@ static int write_out(const struct request *q, const struct collected *c)
 
 	if (!c->db.n)
 		return cli_fail(EXIT_FOUND,
-			"nothing was written: no source in %s is known to be compiled", q->dir);
+			"nothing was written: no source in %s is known to be compiled; see what kmodlab run says of its build",
+			q->dir);
 	compdb_print(&c->db, &text);
 	if (!q->output || strcmp(q->output, "-"))
 		return write_file(q, c, &text);

@@ -25,6 +25,7 @@ static const struct {
 	const char *words[10];
 } choices[] = {
 	{"--accel", {"auto", "kvm", "tcg"}},
+	{"--executor", {"slurm", "parallel"}},
 	{"--exercise", {"tests", "auto", "none"}},
 	{"--kind", {"hello", "chardev", "sysctl-proc"}},
 	{"--level", {"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}},

@@ -36,7 +36,8 @@ static const char help[] =
 	"      --boot-timeout S   seconds that the kernel may take to come up (default 120)\n"
 	"      --cpus N           processors of the machine (default 2)\n"
 	"      --memory MIB       memory of the machine (default 256)\n"
-	"      --accel KIND       auto (default), kvm or tcg: what runs the machine\n"
+	"      --accel KIND       what runs the machine: kvm (the processor itself), tcg (QEMU's\n"
+	"                         translator, slower) or auto (default: kvm where it works)\n"
 	"      --help             this\n\n"
 	"Exit status: 0 gdb ended well, 1 the module did not come to its first instruction (or gdb's\n"
 	"commands failed), 2 wrong usage, 3 infrastructure error.\n";
@@ -77,19 +78,9 @@ struct request {
 	const char *target; /* as typed; or NULL */
 };
 
-static bool take_word(const char *text, const char *const *words, long *out)
-{
-	for (*out = 0; words[*out]; (*out)++)
-		if (!strcmp(text, words[*out]))
-			return true;
-	return false;
-}
-
 /* EXIT_PASSED to go on, -1 when help was shown, else an exit status. */
 static int take_options(int argc, char **argv, struct request *q)
 {
-	static const char *const accels[] = {"auto", "kvm", "tcg", NULL};
-	static const char *const exercises[] = {"tests", "auto", "none", NULL};
 	struct trial_options *o = &q->trial;
 	bool ok = true;
 	long n = 0;
@@ -99,8 +90,8 @@ static int take_options(int argc, char **argv, struct request *q)
 		switch (c) {
 		case 't':
 			if (q->target)
-				return cli_fail(
-					EXIT_USAGE, "debug takes one target: there is one gdb");
+				return cli_fail(EXIT_USAGE,
+					"debug takes one target, because there is one gdb: give -t once");
 			q->target = optarg;
 			break;
 		case 'm':
@@ -119,7 +110,7 @@ static int take_options(int argc, char **argv, struct request *q)
 			q->debug.quiet = true;
 			break;
 		case OPT_EXERCISE:
-			ok = take_word(optarg, exercises, &n);
+			ok = cli_word(optarg, cli_exercises, &n);
 			o->exercise = (enum exercise)n;
 			break;
 		case OPT_BUILD_TIMEOUT:
@@ -139,7 +130,7 @@ static int take_options(int argc, char **argv, struct request *q)
 			o->memory_mib = (unsigned)n;
 			break;
 		case OPT_ACCEL:
-			ok = take_word(optarg, accels, &n);
+			ok = cli_word(optarg, cli_accels, &n);
 			o->accel = (enum accel)n;
 			break;
 		case 'h':
@@ -147,19 +138,19 @@ static int take_options(int argc, char **argv, struct request *q)
 			fputs(help, stdout);
 			return -1;
 		default:
-			fputs("kmodlab: see kmodlab debug --help\n", stderr);
-			return EXIT_USAGE;
+			return cli_see_help("debug", options, argv);
 		}
 	}
 	if (!ok)
-		return cli_fail(EXIT_USAGE,
-			"'%s' is not a value for that option; see kmodlab debug --help", optarg);
+		return cli_bad_value("debug", argv);
 	if (argc - optind != 1)
 		return cli_fail(EXIT_USAGE,
 			"debug what? Give one module's directory or .ko; see kmodlab debug --help");
 	o->path = argv[optind];
 	if (access(o->path, F_OK))
-		return cli_fail(EXIT_USAGE, "there is no %s", o->path);
+		return cli_fail(EXIT_USAGE,
+			"there is no directory or file %s: give a module's directory, or its .ko file",
+			o->path);
 	return EXIT_PASSED;
 }
 
@@ -168,27 +159,31 @@ static int choose_target(struct request *q, const struct targets *all)
 {
 	const char *path = q->trial.path;
 	enum target_os os = trial_is_for(path, TARGET_LINUX) ? TARGET_LINUX : TARGET_FREEBSD;
+	const struct target *first;
 	struct error err, why;
 
 	if (!trial_is_for(path, os)) {
 		AUTO_FREE char *dir = trial_source_dir(path, TARGET_LINUX, &why);
 
 		return cli_fail(EXIT_USAGE,
-			"%s; nor that of a FreeBSD one, whose Makefile includes bsd.kmod.mk",
+			"%s; nor like that of a FreeBSD one, whose Makefile includes bsd.kmod.mk. kmodlab new NAME makes a module to begin with",
 			why.text);
 	}
 	if (q->target) {
 		q->trial.target = target_find(all, q->target, &err);
 		if (!q->trial.target)
-			return cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text);
+			return cli_fail(plan_target_status(all, q->target), "%s", err.text);
+		if (q->trial.target->ssh)
+			return cli_fail(EXIT_USAGE, REAL_REFUSED, q->trial.target->name, "debug",
+				"stopped");
 		if (!trial_is_for(path, q->trial.target->os))
 			return cli_fail(EXIT_USAGE, "%s is not for %s, but %s is", path,
 				target_os_name(q->trial.target->os), q->target);
 		return EXIT_PASSED;
 	}
-	for (size_t i = 0; i < all->n && !q->trial.target; i++)
-		if (all->items[i].os == os)
-			q->trial.target = target_find(all, all->items[i].name, &err);
+	first = target_default(all, os);
+	if (first)
+		q->trial.target = target_find(all, first->name, &err);
 	if (!q->trial.target)
 		return cli_fail(EXIT_INFRASTRUCTURE, "there is no %s target; add one with: %s",
 			target_os_name(os), plan_add_command(os));
@@ -205,10 +200,17 @@ static int debug(struct request *q)
 		result = WIFEXITED(status) && !WEXITSTATUS(status) ? EXIT_PASSED : EXIT_FOUND;
 	} else {
 		terminal_setup(&term, stdout);
-		if (t.verdict == VERDICT_PASS)
-			result = cli_fail(EXIT_USAGE, "%s builds no module of the name '%s'",
-				t.name, q->debug.module ? q->debug.module : "");
-		else {
+		if (t.verdict == VERDICT_PASS) {
+			AUTO_BUF struct buf names = {0};
+
+			for (size_t i = t.nsupporting; i < t.modules.n; i++)
+				buf_addf(&names, "%s%s", names.len ? ", " : "",
+					t.modules.items[i].name);
+			result = cli_fail(EXIT_USAGE,
+				"%s builds no module of the name '%s'; -m takes one of: %s", t.name,
+				q->debug.module ? q->debug.module : "",
+				names.len ? names.data : "none");
+		} else {
 			terminal_finish(&term, &t);
 			result = t.verdict == VERDICT_INFRASTRUCTURE ? EXIT_INFRASTRUCTURE
 								     : EXIT_FOUND;
@@ -226,13 +228,10 @@ int debug_main(int argc, char **argv)
 				    .cpus = 2}};
 	struct targets all = {0};
 	struct error err;
-	int split = 0, status;
+	int status;
 
-	while (split < argc && strcmp(argv[split], "--"))
-		split++;
-	if (split < argc)
-		q.trial.params = argv + split + 1;
-	status = take_options(split, argv, &q);
+	q.trial.params = cli_cut_params(&argc, argv);
+	status = take_options(argc, argv, &q);
 	q.debug.gdb = q.gdb.v;
 	if (status == EXIT_PASSED && debug_gdb(&q.debug.gdb_version, &err))
 		status = cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text);

@@ -108,7 +108,8 @@ static void show(const struct checkups *all)
 		printf("\nkmodlab run cannot work yet: see what is needed above.\n");
 	else
 		printf("\nkmodlab run can work here%s.\n",
-			other ? "; what is missing above is only for what stands beside it" : "");
+			other ? "; what is missing or broken above is only for what its line names"
+			      : "");
 }
 
 int doctor_main(int argc, char **argv)
@@ -130,7 +131,7 @@ int doctor_main(int argc, char **argv)
 			fputs(help, stdout);
 			return EXIT_PASSED;
 		default:
-			return cli_fail(EXIT_USAGE, "see kmodlab doctor --help");
+			return cli_see_help("doctor", options, argv);
 		}
 	}
 	if (optind < argc)
@@ -141,7 +142,8 @@ int doctor_main(int argc, char **argv)
 	doctor_look(&all, packages_here(), quick);
 	status = doctor_can_run(&all) ? EXIT_PASSED : EXIT_FOUND;
 	if (interrupt_pending())
-		status = cli_fail(EXIT_INFRASTRUCTURE, "interrupted; not everything was looked at");
+		status = cli_fail(EXIT_INFRASTRUCTURE,
+			"interrupted; not everything was looked at: run kmodlab doctor again");
 	else if (json)
 		show_json(&all);
 	else

@@ -48,7 +48,7 @@ static int explain_some(char *const *names, bool markdown, struct buf *out)
 
 		if (!r)
 			return cli_fail(EXIT_USAGE,
-				"there is no rule '%s'%s%s%s; kmodlab explain lists them", *name,
+				"there is no rule '%s'%s%s%s kmodlab explain lists them", *name,
 				near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
 		if (name > names)
 			buf_adds(out, markdown ? "" : "\n\n");
@@ -79,12 +79,12 @@ int explain_main(int argc, char **argv)
 			fputs(help, stdout);
 			return EXIT_PASSED;
 		default:
-			fputs("kmodlab: see kmodlab explain --help\n", stderr);
-			return EXIT_USAGE;
+			return cli_see_help("explain", options, argv);
 		}
 	}
 	if (all && optind < argc)
-		return cli_fail(EXIT_USAGE, "either --all or the names of rules");
+		return cli_fail(EXIT_USAGE,
+			"give either --all or the names of rules, not both; kmodlab explain lists them");
 	if (all)
 		explain_all(markdown, &out);
 	else if (optind < argc)

@@ -106,7 +106,9 @@ static int collect_all(struct request *q, const struct buf *log, struct strv *fi
 			continue;
 		}
 		if (!path_is_file(path))
-			return cli_fail(EXIT_INFRASTRUCTURE, "--symbols: there is no %s", path);
+			return cli_fail(EXIT_INFRASTRUCTURE,
+				"--symbols: there is no file or directory %s; give the .ko that the log is of, or where it lies",
+				path);
 		if (!q->kernel && (q->kernel = kernel_open(path)))
 			continue;
 		strv_add(files, path);
@@ -130,7 +132,7 @@ static int add_modules(const struct strv *files, enum target_os os, struct code 
 		if (ko.kind != KO_LINUX && ko.kind != KO_FREEBSD) {
 			ko_free(&ko);
 			return cli_fail(EXIT_USAGE,
-				"--symbols: %s is neither a module nor a kernel with debug information: a .ko, a vmlinux or a kernel.debug is wanted",
+				"--symbols: %s is neither a module nor a kernel with debug information: give a .ko, a vmlinux or a kernel.debug",
 				files->v[i]);
 		}
 		if ((ko.kind == KO_FREEBSD) == (os == TARGET_FREEBSD))
@@ -188,10 +190,11 @@ static void tell(const struct request *q, const struct logfile *log, const struc
 			terminal_finding(&term, &found->items[i]);
 	left = found->n - silenced;
 	if (left)
-		printf("\n%zu finding%s in %s (%s, %zu lines", left, left == 1 ? "" : "s", q->path,
-			os, lines);
+		printf("\n%zu finding%s in %s (%s, %zu line%s", left, left == 1 ? "" : "s", q->path,
+			os, lines, lines == 1 ? "" : "s");
 	else
-		printf("nothing was found in %s (%s, %zu lines", q->path, os, lines);
+		printf("nothing was found in %s (%s, %zu line%s", q->path, os, lines,
+			lines == 1 ? "" : "s");
 	if (silenced)
 		printf("; %zu finding%s silenced", silenced, silenced == 1 ? "" : "s");
 	puts(")");
@@ -227,10 +230,17 @@ static int judge(struct request *q)
 	r = strcmp(q->path, "-") ? path_read(q->path, LOG_MAX, &text) : read_input(&text);
 	if (r == -EFBIG)
 		return cli_fail(EXIT_INFRASTRUCTURE,
-			"%s is longer than %zu MiB; give the part around the report", q->path,
-			LOG_MAX >> 20);
+			"%s is longer than %zu MiB; give the part around the crash (tail -n 10000, say)",
+			q->path, LOG_MAX >> 20);
 	if (r)
-		return cli_fail(EXIT_INFRASTRUCTURE, "cannot read %s: %s", q->path, strerror(-r));
+		return cli_fail(EXIT_INFRASTRUCTURE,
+			"cannot read %s: %s; give a file with a log, or - for standard input (dmesg | kmodlab judge -)",
+			q->path, strerror(-r));
+	if (text.len > 4 && !memcmp(text.data, "\177ELF", 4))
+		return cli_fail(EXIT_USAGE,
+			"%s is a program or module, and no log; a module goes behind --symbols: kmodlab judge "
+			"--symbols %s LOGFILE",
+			q->path, q->path);
 	buf_add(&text, "", 0);
 	if (!q->os_given)
 		q->os = logfile_os(text.data, text.len);
@@ -245,7 +255,8 @@ static int judge(struct request *q)
 		if (!q->json)
 			tell(q, &log, &found);
 		else if (json_log(stdout, q->path, q->os, log.n, &found))
-			status = cli_fail(EXIT_INFRASTRUCTURE, "cannot write the output");
+			status = cli_fail(EXIT_INFRASTRUCTURE,
+				"cannot write the output: see that the disk is not full");
 		if (status == EXIT_PASSED && left)
 			status = EXIT_FOUND;
 	}
@@ -262,7 +273,7 @@ static int take_os(struct request *q, const char *name)
 	else if (!strcmp(name, "freebsd"))
 		q->os = TARGET_FREEBSD;
 	else
-		return cli_fail(EXIT_USAGE, "'%s' is no system: linux or freebsd", name);
+		return cli_fail(EXIT_USAGE, "--os is linux or freebsd, and not '%s'", name);
 	return EXIT_PASSED;
 }
 
@@ -295,13 +306,12 @@ int judge_main(int argc, char **argv)
 			strv_free(&q.silence);
 			return EXIT_PASSED;
 		default:
-			fputs("kmodlab: see kmodlab judge --help\n", stderr);
-			status = EXIT_USAGE;
+			status = cli_see_help("judge", options, argv);
 		}
 	}
 	if (status == EXIT_PASSED && argc - optind != 1)
-		status = cli_fail(
-			EXIT_USAGE, "one log is judged at a time; see kmodlab judge --help");
+		status = cli_fail(EXIT_USAGE,
+			"give one file with a log, or - for standard input (dmesg | kmodlab judge -); see kmodlab judge --help");
 	if (status == EXIT_PASSED) {
 		q.path = argv[optind];
 		status = judge(&q);

@@ -90,7 +90,8 @@ static size_t show(const struct lastlog *l, const struct lastlog_filter *f)
 		printf("(%llu records before or between these are lost)\n",
 			(unsigned long long)l->dropped);
 	if (!shown)
-		puts(l->n ? "none of its log lines is as asked for" : "nothing was logged");
+		puts(l->n ? "none of its log lines is as asked for; without options kmodlab log shows them all"
+			  : "nothing was logged");
 	return shown;
 }
 
@@ -142,7 +143,7 @@ int log_main(int argc, char **argv)
 		case 'l':
 			if (!lastlog_level(optarg, &f.level))
 				return cli_fail(EXIT_USAGE,
-					"'%s' is no level: emerg, alert, crit, err, warning, notice, info, "
+					"'%s' is no level; the levels are emerg, alert, crit, err, warning, notice, info, "
 					"debug, or 0 to 7",
 					optarg);
 			break;
@@ -160,8 +161,7 @@ int log_main(int argc, char **argv)
 			fputs(help, stdout);
 			return EXIT_PASSED;
 		default:
-			fputs("kmodlab: see kmodlab log --help\n", stderr);
-			return EXIT_USAGE;
+			return cli_see_help("log", options, argv);
 		}
 	}
 	if (optind < argc)
@@ -176,8 +176,8 @@ int log_main(int argc, char **argv)
 		for (size_t i = 0; i < l.calls.n; i++)
 			buf_addf(&calls, "%s%s", i ? ", " : "", l.calls.v[i]);
 		status = cli_fail(EXIT_USAGE,
-			"--since %s: that is no time, and no call of this trial; it has: %s", since,
-			calls.len ? calls.data : "none, no machine was started");
+			"--since %s is neither a time in seconds nor a call of the last trial; its calls: %s",
+			since, calls.len ? calls.data : "none, for no machine was started");
 	} else {
 		status = (json ? show_json(&l, &f) : show(&l, &f)) ? EXIT_PASSED : EXIT_FOUND;
 	}

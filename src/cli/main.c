@@ -7,7 +7,9 @@
 #include "target/target.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <locale.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +52,63 @@ int cli_fail(int status, const char *format, ...)
 	return status;
 }
 
+int cli_see_help(const char *command, const struct option *options, char *const *argv)
+{
+	const char *names[64] = {0}, *near = NULL;
+	AUTO_FREE char *word = NULL;
+
+	if (optind > 0 && !strncmp(argv[optind - 1], "--", 2)) {
+		word = xstrndup(argv[optind - 1] + 2, strcspn(argv[optind - 1] + 2, "="));
+		for (size_t i = 0; options[i].name && i < 63; i++)
+			names[i] = options[i].name;
+		near = nearest_word(word, names);
+	}
+	/* The very name: it is its value that is missing. */
+	if (near && strcmp(near, word))
+		return cli_fail(
+			EXIT_USAGE, "did you mean --%s? See kmodlab %s --help", near, command);
+	return cli_fail(EXIT_USAGE, "see kmodlab %s --help", command);
+}
+
+int cli_bad_value(const char *command, char *const *argv)
+{
+	bool apart = optarg == argv[optind - 1];
+	const char *word = apart ? argv[optind - 2] : argv[optind - 1];
+	/* --jobs 0, --jobs=0, -j 0, -j0 */
+	int len = word[1] == '-' ? (int)strcspn(word, "=") : 2;
+
+	return cli_fail(EXIT_USAGE, "'%s' is not a value for %.*s; see kmodlab %s --help", optarg,
+		len, word, command);
+}
+
+const char *const cli_accels[] = {"auto", "kvm", "tcg", NULL};
+const char *const cli_exercises[] = {"tests", "auto", "none", NULL};
+
+bool cli_word(const char *text, const char *const *words, long *out)
+{
+	for (*out = 0; words[*out]; (*out)++)
+		if (!strcmp(text, words[*out]))
+			return true;
+	return false;
+}
+
+char **cli_cut_params(int *argc, char **argv)
+{
+	for (int i = 0; i < *argc; i++)
+		if (!strcmp(argv[i], "--")) {
+			*argc = i;
+			return argv + i + 1;
+		}
+	return NULL;
+}
+
+unsigned cli_processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof set, &set) ? 1 : (unsigned)CPU_COUNT(&set);
+}
+
 int cli_number(const char *text, long least, long most, long *out)
 {
 	char *end;
@@ -73,7 +132,7 @@ int cli_rules(const char *text, struct strv *out)
 		}
 		near = rule_nearest(name);
 		return cli_fail(EXIT_USAGE,
-			"there is no rule '%s'%s%s%s; kmodlab explain lists them", name,
+			"there is no rule '%s'%s%s%s kmodlab explain lists them", name,
 			near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
 	}
 	return EXIT_PASSED;
@@ -90,7 +149,8 @@ static void usage(FILE *out)
 	fputs("\nFirst steps:\n"
 	      "  kmodlab doctor                        see what is missing on this machine\n"
 	      "  kmodlab target add debian:bookworm    fetch a kernel with its headers and compiler\n"
-	      "  kmodlab run examples/hello            try a module on it\n\n"
+	      "  kmodlab new demo                      make a module that builds and passes\n"
+	      "  kmodlab run demo                      try it in a machine\n\n"
 	      "Exit status: 0 all passed, 1 something was found, 2 wrong usage, 3 infrastructure "
 	      "error.\n"
 	      "`kmodlab COMMAND --help` says more; so does man kmodlab.\n",
@@ -100,15 +160,20 @@ static void usage(FILE *out)
 static int run_command(const char *name, int argc, char **argv)
 {
 	const char *names[NCOMMANDS + 1] = {NULL}, *near;
+	static char own[32];
 
 	for (size_t i = 0; i < NCOMMANDS; i++) {
-		if (!strcmp(commands[i].name, name))
+		if (!strcmp(commands[i].name, name)) {
+			/* getopt begins its complaints with this. */
+			snprintf(own, sizeof own, "kmodlab %s", name);
+			argv[0] = own;
 			return commands[i].main(argc, argv);
+		}
 		names[i] = commands[i].name;
 	}
 	near = nearest_word(name, names);
-	return cli_fail(EXIT_USAGE, "there is no command '%s'%s%s%s; see kmodlab --help", name,
-		near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
+	return cli_fail(EXIT_USAGE, "there is no command '%s'%s%s%s kmodlab --help lists them",
+		name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : ";");
 }
 
 static int help_main(int argc, char **argv)
@@ -135,17 +200,20 @@ int main(int argc, char **argv)
 		puts("kmodlab " KMODLAB_VERSION);
 		return EXIT_PASSED;
 	}
-	/* For shells, not for people. */
+	/* For shells and for executors, not for people. */
 	if (!strcmp(argv[1], "__complete"))
 		status = complete_main(argc - 1, argv + 1);
+	else if (!strcmp(argv[1], "__task"))
+		status = task_main(argc - 1, argv + 1);
 	else if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
 		status = help_main(1, argv);
 	else
 		status = run_command(argv[1], argc - 1, argv + 1);
 	/* Output that went nowhere (a full disk, a closed pipe) is a failure of ours. */
 	if ((fflush(stdout) || ferror(stdout)) && status == EXIT_PASSED)
-		status = cli_fail(
-			EXIT_INFRASTRUCTURE, "cannot write the output: %s", strerror(errno));
+		status = cli_fail(EXIT_INFRASTRUCTURE,
+			"cannot write the output: %s; see where it goes: a full disk, or a program that has ended",
+			strerror(errno));
 	proc_reap();
 	interrupt_reraise();
 	return status;

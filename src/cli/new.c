@@ -51,8 +51,10 @@ static int no_such(const char *what, const char *word, const char *const *words)
 
 	for (size_t i = 0; words[i]; i++)
 		buf_addf(&list, "%s%s", !i ? "" : words[i + 1] ? ", " : " and ", words[i]);
-	return cli_fail(EXIT_USAGE, "there is no %s '%s'%s%s%s; there are %s", what, word,
-		near ? "; did you mean '" : "", near ? near : "", near ? "'" : "", list.data);
+	if (near)
+		return cli_fail(EXIT_USAGE, "there is no %s '%s'; did you mean '%s'? (%s)", what,
+			word, near, list.data);
+	return cli_fail(EXIT_USAGE, "there is no %s '%s'; there are %s", what, word, list.data);
 }
 
 /* EXIT_PASSED to go on, -1 when help was shown, else an exit status. */
@@ -95,8 +97,7 @@ static int take_options(int argc, char **argv, struct new_request *q)
 			fputs(help, stdout);
 			return -1;
 		default:
-			fputs("kmodlab: see kmodlab new --help\n", stderr);
-			return EXIT_USAGE;
+			return cli_see_help("new", options, argv);
 		}
 	}
 	if (argc - optind != 1)

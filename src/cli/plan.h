@@ -88,5 +88,10 @@ bool plan_is_table(const struct plan *p);
 
 /* The command that adds a target for the system. Static. */
 const char *plan_add_command(enum target_os os);
+/* Why the trials of a system without a target are skipped, a sentence with that command. Caller frees. */
+char *plan_why_skipped(enum target_os os);
+/* The exit status when what was typed is no target to use: a name that is not there is EXIT_USAGE, a target that is not
+ * whole (or that there are none at all) EXIT_INFRASTRUCTURE. */
+int plan_target_status(const struct targets *all, const char *typed);
 
 #endif

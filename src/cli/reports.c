@@ -94,3 +94,9 @@ int reports_close(struct plan_files *f, int status)
 	free_all(f);
 	return status;
 }
+
+void reports_drop(struct plan_files *f)
+{
+	if (f)
+		free_all(f);
+}

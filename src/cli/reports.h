@@ -32,5 +32,7 @@ struct files *reports_files(const struct plan_files *f);
 /* Writes them and frees all. The exit status: `status`, or that of an infrastructure error after telling the user what
  * could not be written. NULL is fine. */
 int reports_close(struct plan_files *f, int status);
+/* Frees all and writes nothing. NULL is fine. */
+void reports_drop(struct plan_files *f);
 
 #endif

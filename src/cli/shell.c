@@ -36,7 +36,8 @@ static const char help[] =
 	"      --boot-timeout S   seconds that the kernel may take to come up (default 120)\n"
 	"      --cpus N           processors of the machine (default 2)\n"
 	"      --memory MIB       memory of the machine (default 256)\n"
-	"      --accel KIND       auto (default), kvm or tcg: what runs the machine\n"
+	"      --accel KIND       what runs the machine: kvm (the processor itself), tcg (QEMU's\n"
+	"                         translator, slower) or auto (default: kvm where it works)\n"
 	"      --cold             boot a machine anew instead of continuing the target's snapshot\n"
 	"      --help             this\n\n"
 	"Exit status: the shell's own; 0 after Ctrl-], 1 when the kernel crashed or the module does not\n"
@@ -76,18 +77,6 @@ struct request {
 	size_t npaths;
 };
 
-static bool accel(const char *text, enum accel *out)
-{
-	static const char *const names[] = {"auto", "kvm", "tcg"};
-
-	for (size_t i = 0; i < 3; i++)
-		if (!strcmp(text, names[i])) {
-			*out = (enum accel)i;
-			return true;
-		}
-	return false;
-}
-
 /* EXIT_PASSED to go on, -1 when help was shown, else an exit status. */
 static int take_options(int argc, char **argv, struct request *q)
 {
@@ -124,7 +113,8 @@ static int take_options(int argc, char **argv, struct request *q)
 			o->memory_mib = (unsigned)n;
 			break;
 		case OPT_ACCEL:
-			ok = accel(optarg, &o->accel);
+			ok = cli_word(optarg, cli_accels, &n);
+			o->accel = (enum accel)n;
 			break;
 		case OPT_COLD:
 			o->cold = true;
@@ -134,13 +124,11 @@ static int take_options(int argc, char **argv, struct request *q)
 			fputs(help, stdout);
 			return -1;
 		default:
-			fputs("kmodlab: see kmodlab shell --help\n", stderr);
-			return EXIT_USAGE;
+			return cli_see_help("shell", options, argv);
 		}
 	}
 	if (!ok)
-		return cli_fail(EXIT_USAGE,
-			"'%s' is not a value for that option; see kmodlab shell --help", optarg);
+		return cli_bad_value("shell", argv);
 	q->paths = argv + optind;
 	q->npaths = (size_t)(argc - optind);
 	for (size_t i = 0; i < q->npaths; i++)
@@ -149,7 +137,9 @@ static int take_options(int argc, char **argv, struct request *q)
 				"a shell is for one module's directory, or for finished .ko files; more "
 				"files go in with --put");
 		else if (!path_is_dir(q->paths[i]) && !path_is_file(q->paths[i]))
-			return cli_fail(EXIT_USAGE, "there is no %s", q->paths[i]);
+			return cli_fail(EXIT_USAGE,
+				"there is no directory or file %s: give a module's directory, or .ko files",
+				q->paths[i]);
 	return EXIT_PASSED;
 }
 
@@ -159,11 +149,22 @@ static const struct target *choose(
 {
 	bool freebsd;
 
-	*status = EXIT_INFRASTRUCTURE;
-	if (q->target)
-		return target_find(all, q->target, err);
+	*status = q->target ? plan_target_status(all, q->target) : EXIT_INFRASTRUCTURE;
+	if (q->target) {
+		const struct target *t = target_find(all, q->target, err);
+
+		if (t && t->ssh) {
+			*status = EXIT_USAGE;
+			error_set(err, ENOTSUP, REAL_REFUSED, t->name, "shell",
+				"set up from nothing");
+			return NULL;
+		}
+		return t;
+	}
 	for (size_t i = 0; i < all->n; i++)
-		if (!q->npaths || trial_is_for(q->paths[0], all->items[i].os))
+		if (all->items[i].ssh)
+			continue;
+		else if (!q->npaths || trial_is_for(q->paths[0], all->items[i].os))
 			return target_find(all, all->items[i].name, err);
 	if (!all->n) {
 		error_set(err, ENOENT, "there is no target yet; add one with: %s",
@@ -174,7 +175,7 @@ static const struct target *choose(
 	if (!freebsd && !trial_is_for(q->paths[0], TARGET_LINUX)) {
 		*status = EXIT_USAGE;
 		error_set(err, EINVAL,
-			"%s holds no module's source: no Makefile with obj-m, none with bsd.kmod.mk",
+			"%s holds no module's source: no Makefile says obj-m (Linux) or includes bsd.kmod.mk (FreeBSD). kmodlab new NAME makes a module; kmodlab shell by itself starts a machine without one",
 			q->paths[0]);
 		return NULL;
 	}
@@ -235,7 +236,9 @@ static int build(struct trial *t, const struct request *q, struct error *err)
 	if (r)
 		r = cli_fail(EXIT_INFRASTRUCTURE, "%s", err->text);
 	else if (!b.ok)
-		r = cli_fail(EXIT_FOUND, "%s does not build on %s", q->paths[0], t->target->name);
+		r = cli_fail(EXIT_FOUND,
+			"%s does not build on %s: mend what is said above, and start the shell again",
+			q->paths[0], t->target->name);
 	build_free(&b);
 	return r;
 }
@@ -332,8 +335,7 @@ static int judge(struct trial *t, enum session_end end, int status)
 	crashed = findings_worst(&found) == CLASS_CRASH;
 	if (end == SESSION_NONSENSE)
 		cli_fail(0,
-			"the machine's words make no sense any more: what lies in its memory is "
-			"damaged");
+			"what the machine says makes no sense any more, so its memory is damaged (a write past the end of a buffer, or through a wild pointer); it is gone");
 	else if (end == SESSION_ENDED)
 		cli_fail(0,
 			crashed ? "the kernel crashed; the machine is gone"

@@ -348,6 +348,8 @@ int show_end(struct show *s)
 		n += s->counts[i];
 	switch (s->kind) {
 	case SHOW_STORIES:
+		if (interrupt_pending())
+			fprintf(stderr, "interrupted: %zu of %zu trials were run\n", n, s->plan->n);
 		if (s->plan->n > 1)
 			terminal_summary(&s->term, s->counts, clock_us() - s->began_us);
 		break;

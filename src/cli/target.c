@@ -35,7 +35,11 @@ static const struct verb {
 		"      --sets DIR         take kernel.txz, src.txz and, if it is there, base.txz of a FreeBSD\n"
 		"                         release from this folder\n"
 		"      --mirror URL       fetch them from below this URL instead of FreeBSD's own\n"
-		"                         https://download.freebsd.org/releases/amd64; file: will do\n\n"
+		"                         https://download.freebsd.org/releases/amd64; file: will do\n"
+		"      --tree DIR         for ssh:USER@HOST: the build tree of its kernel (default: that of the\n"
+		"                         target with the same kernel, or /lib/modules/RELEASE/build here)\n"
+		"      --i-can-lose-this-machine   for ssh:USER@HOST, which is refused without: modules run on a\n"
+		"                         real machine, and may crash it, hang it, and destroy what is on its disks\n\n"
 		"Each is fetched or found, booted once to see that it works here, and then kept.\n"
 		"What ends it before that (an error, Ctrl-C) leaves nothing behind. One that was added\n"
 		"already is refused; remove it first to have its system's latest packages.\n"
@@ -66,6 +70,7 @@ static void list_providers(FILE *out)
 		"freebsd:14.0              FreeBSD 14.0's kernel: 490 MB to fetch, 740 MB on disk",
 		"tree:/home/me/linux       the kernel built there",
 		"host                      the kernel that runs here",
+		"ssh:root@board            the spare machine of that name, with the kernel that runs there",
 	};
 
 	fputs("What can be added:\n", out);
@@ -94,8 +99,9 @@ static void usage(FILE *out)
 static void verb_help(const struct verb *v)
 {
 	printf("usage: kmodlab target %s%s%s%s\n\n%c%s.\n%s", v->name,
-		v->main == list_main		? " [--json]"
-			: v->main == add_main	? " [--kernel FILE] [--sets DIR | --mirror URL]"
+		v->main == list_main ? " [--json]"
+			: v->main == add_main
+			? " [--kernel FILE] [--sets DIR | --mirror URL] [--tree DIR]"
 			: v->main == prune_main ? " [--days N]"
 						: "",
 		*v->arguments ? " " : "", v->arguments, v->sentence[0] - 'a' + 'A', v->sentence + 1,
@@ -111,6 +117,7 @@ struct choices {
 	bool json; /* list's */
 	long days; /* prune's */
 	bool bad_days;
+	bool consent;		     /* add's, to a real machine */
 	struct target_source source; /* add's */
 };
 
@@ -123,6 +130,10 @@ static bool take_option(const struct verb *v, int c, struct choices *into)
 		into->source.sets = optarg;
 	else if (c == 'k' && v->main == add_main)
 		into->source.kernel = optarg;
+	else if (c == 't' && v->main == add_main)
+		into->source.tree = optarg;
+	else if (c == 'l' && v->main == add_main)
+		into->consent = true;
 	else if (c == 'm' && v->main == add_main)
 		into->source.mirror = optarg;
 	else if (c == 'd' && v->main == prune_main)
@@ -142,6 +153,8 @@ static int take_options(int argc, char **argv, const struct verb *v, struct choi
 		{"sets", required_argument, NULL, 's'},
 		{"kernel", required_argument, NULL, 'k'},
 		{"mirror", required_argument, NULL, 'm'},
+		{"tree", required_argument, NULL, 't'},
+		{"i-can-lose-this-machine", no_argument, NULL, 'l'},
 		{"days", required_argument, NULL, 'd'},
 		{NULL, 0, NULL, 0},
 	};
@@ -160,12 +173,15 @@ static int take_options(int argc, char **argv, const struct verb *v, struct choi
 		return EXIT_PASSED;
 	}
 	if (c == 'j')
-		return cli_fail(EXIT_USAGE, "--json is for kmodlab target list");
+		return cli_fail(EXIT_USAGE, "--json is only for kmodlab target list");
 	if (c == 's' || c == 'm' || c == 'k')
-		return cli_fail(
-			EXIT_USAGE, "--kernel, --sets and --mirror are for kmodlab target add");
+		return cli_fail(EXIT_USAGE,
+			"--kernel, --sets and --mirror are only for kmodlab target add");
+	if (c == 't' || c == 'l')
+		return cli_fail(EXIT_USAGE,
+			"--tree and --i-can-lose-this-machine are only for kmodlab target add");
 	if (c == 'd')
-		return cli_fail(EXIT_USAGE, "--days is for kmodlab target prune");
+		return cli_fail(EXIT_USAGE, "--days is only for kmodlab target prune");
 	if (c != -1)
 		return cli_fail(EXIT_USAGE, "see kmodlab target %s --help", v->name);
 	if (into->bad_days)
@@ -176,10 +192,7 @@ static int take_options(int argc, char **argv, const struct verb *v, struct choi
 /* Whether number `at` of `all`, which is oldest first, is the default for its OS. */
 static bool is_default(const struct targets *all, size_t at)
 {
-	for (size_t i = 0; i < at; i++)
-		if (all->items[i].os == all->items[at].os)
-			return false;
-	return true;
+	return target_default(all, all->items[at].os) == &all->items[at];
 }
 
 static bool default_name(const char *name)
@@ -207,7 +220,10 @@ static int make_and_keep(const char *name, const struct target_source *source, s
 	if (r)
 		return r;
 	staged = target_add_staged(a);
-	progress_show(p, "booting it once, to see that it works here", 0, 0);
+	progress_show(p,
+		staged->ssh ? "starting our agent there once, to see that it works"
+			    : "booting it once, to see that it works here",
+		0, 0);
 	r = trial_survey(staged, err);
 	if (r) {
 		target_add_drop(a);
@@ -224,8 +240,9 @@ static int make_and_keep(const char *name, const struct target_source *source, s
 	return r;
 }
 
-static int add_one(const char *typed, const struct target_source *source)
+static int add_one(const char *typed, const struct choices *chosen)
 {
+	const struct target_source *source = &chosen->source;
 	__attribute__((cleanup(progress_end))) struct progress p = {0};
 	int64_t begun = clock_us();
 	struct target added = {0};
@@ -237,13 +254,23 @@ static int add_one(const char *typed, const struct target_source *source)
 	name = target_full_name(typed, &err);
 	if (!name)
 		return cli_fail(EXIT_USAGE, "%s", err.text);
+	if (target_is_real(name) && !chosen->consent)
+		return cli_fail(EXIT_USAGE,
+			"%s is a real machine, which a module may crash, hang or rob of its data; if nothing on it is needed, say so with --i-can-lose-this-machine",
+			name);
+	if (!target_is_real(name) && chosen->consent)
+		return cli_fail(EXIT_USAGE,
+			"--i-can-lose-this-machine is for ssh targets; %s is a virtual machine, and costs nothing to lose",
+			name);
 	if (target_check_source(name, source, &err))
 		return cli_fail(EXIT_USAGE, "%s", err.text);
 	progress_start(&p, name);
 	r = make_and_keep(name, source, &p, &added, &err);
 	progress_end(&p);
 	if (r && interrupt_pending())
-		return cli_fail(EXIT_INFRASTRUCTURE, "interrupted; %s was not added", name);
+		return cli_fail(EXIT_INFRASTRUCTURE,
+			"interrupted; %s was not added, and nothing of it is left: run the same command to begin anew",
+			name);
 	if (r)
 		return cli_fail(r == -EEXIST ? EXIT_USAGE : EXIT_INFRASTRUCTURE, "%s", err.text);
 	if (added.note)
@@ -271,10 +298,10 @@ static int add_main(int argc, char **argv)
 	}
 	if (chosen.source.sets && chosen.source.mirror)
 		return cli_fail(EXIT_USAGE,
-			"--sets takes what is there, --mirror fetches it: one or the other");
+			"--sets takes files that are here and --mirror fetches them: give one or the other");
 	status = EXIT_PASSED;
 	for (int i = optind; i < argc && !interrupt_pending(); i++) {
-		int one = add_one(argv[i], &chosen.source);
+		int one = add_one(argv[i], &chosen);
 
 		status = one > status ? one : status;
 	}
@@ -302,6 +329,7 @@ static json_object *to_json(const struct target *t, bool is_first)
 	json_object_object_add(o, "kernel", json_object_new_string(t->kernel));
 	json_object_object_add(o, "root", json_object_new_string(t->root));
 	json_object_object_add(o, "build", json_object_new_string(t->build));
+	json_object_object_add(o, "ssh", text_or_null(t->ssh));
 	json_object_object_add(o, "modules", text_or_null(t->modules));
 	json_object_object_add(o, "symbols", text_or_null(t->symbols));
 	json_object_object_add(o, "append", text_or_null(t->append));
@@ -387,7 +415,10 @@ static void show_one(const struct target *t, bool is_first)
 	printf("name     %s%s\n", t->name,
 		is_first ? "  (what `kmodlab run` takes without -t)" : "");
 	printf("kernel   %s %s, %s\n", target_os_name(t->os), t->release, t->arch);
-	printf("image    %s\n", t->kernel);
+	if (t->ssh)
+		printf("machine  %s, a real one, over ssh: modules may crash it\n", t->ssh);
+	else
+		printf("image    %s\n", t->kernel);
 	printf("root     %s\n", t->root);
 	printf("build    %s  (inside root)\n", t->build);
 	printf("modules  %s\n", t->modules ? t->modules : "-");
@@ -500,7 +531,8 @@ static int prune_main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	if (optind < argc)
-		return cli_fail(EXIT_USAGE, "kmodlab target prune takes no names; see its --help");
+		return cli_fail(EXIT_USAGE,
+			"kmodlab target prune takes no names; see kmodlab target prune --help");
 	return prune_snapshots(chosen.days);
 }
 

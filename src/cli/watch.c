@@ -430,5 +430,10 @@ int watch_main(int argc, char **argv)
 	if (!paths.n)
 		return cli_fail(EXIT_USAGE,
 			"watch what? Give a module's directory; see kmodlab watch --help");
+	for (size_t i = 0; i < paths.n; i++)
+		if (access(paths.v[i], F_OK))
+			return cli_fail(EXIT_USAGE,
+				"there is no directory or file %s: give a module's directory, or its .ko file",
+				paths.v[i]);
 	return watch(&w, paths.v, paths.n);
 }

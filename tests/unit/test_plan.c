@@ -99,8 +99,8 @@ static void refused(
 	const struct targets *all, const char *const *words, int wanted, const char *sentence)
 {
 	int status;
-	AUTO_FREE char *text = plan_text(all, &status, words);
 
+	free(plan_text(all, &status, words));
 	assert_int_equal(status, wanted);
 	if (!strstr(said, sentence))
 		fail_msg("\"%s\" does not say \"%s\"", said, sentence);
@@ -162,7 +162,7 @@ static void a_configuration_that_is_wrong_is_refused(void **state)
 	put("hello/kmodlab.ini", "[run]\ncpu = 1\n");
 	refused(&all, WORDS("hello"), EXIT_USAGE, "hello/kmodlab.ini:2: [run] has no key 'cpu'");
 	put("hello/kmodlab.ini", "[run]\n\ntarget = debian:sid\n");
-	refused(&all, WORDS("hello"), EXIT_INFRASTRUCTURE,
+	refused(&all, WORDS("hello"), EXIT_USAGE,
 		"hello/kmodlab.ini:3: debian:sid/cloud is not among the targets");
 	put("hello/kmodlab.ini", "[run]\ntarget = freebsd:14.0\n");
 	refused(&all, WORDS("hello"), EXIT_USAGE,
@@ -205,12 +205,11 @@ static void what_fits_nothing_is_refused_and_says_what_there_is(void **state)
 
 	(void)state;
 	put_sources();
-	refused(&all, WORDS("hello", "-t", "fedora:*"), EXIT_INFRASTRUCTURE,
+	refused(&all, WORDS("hello", "-t", "fedora:*"), EXIT_USAGE,
 		"no target fits the pattern \"fedora:*\"; the targets are debian:bookworm/cloud, freebsd:14.0, "
 		"debian:trixie/cloud");
 	refused(&none, WORDS("hello", "-t", "all"), EXIT_INFRASTRUCTURE, "kmodlab target add");
-	refused(&all, WORDS("hello", "-t", "debian:bookwrm"), EXIT_INFRASTRUCTURE,
-		"did you mean bookworm");
+	refused(&all, WORDS("hello", "-t", "debian:bookwrm"), EXIT_USAGE, "did you mean bookworm");
 	refused(&all, WORDS("hello", "-t", "freebsd*"), EXIT_USAGE, "nothing to run");
 	refused(&all, WORDS("hello", "-t", "freebsd:14.0"), EXIT_USAGE, "has no source for");
 	refused(&all, WORDS("nowhere"), EXIT_USAGE, "there is no directory or file");
