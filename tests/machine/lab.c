@@ -7,9 +7,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +31,17 @@ __attribute__((constructor)) static void choose_tests(void)
 {
 	if (getenv("KMODLAB_ONLY"))
 		cmocka_set_test_filter(getenv("KMODLAB_ONLY"));
+}
+
+int lab_free_port(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	AUTO_CLOSE int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof at;
+
+	assert_int_equal(bind(s, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(getsockname(s, (struct sockaddr *)&at, &len), 0);
+	return ntohs(at.sin_port);
 }
 
 const char *lab_source(void)
@@ -242,8 +255,22 @@ void lab_log(const struct outcome *o, const char *origin, struct buf *out)
 	}
 }
 
+/* What matters first, since what follows may be long and is cut. */
 static void show(const struct outcome *o)
 {
+	static const char *const keys[] = {"verdict", "error", "note", "retried_because"};
+	struct json_object *findings;
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (*lab_field(o, keys[i]))
+			fprintf(stderr, "%s: %s\n", keys[i], lab_field(o, keys[i]));
+	if (json_object_object_get_ex(trial(o), "findings", &findings))
+		for (size_t i = 0; i < json_object_array_length(findings); i++) {
+			struct json_object *f = json_object_array_get_idx(findings, i);
+
+			fprintf(stderr, "finding %s: %s\n", lab_string(f, "rule"),
+				lab_string(f, "message"));
+		}
 	fprintf(stderr, "status %d\n%.20000s\n%.6000s\n", o->status, o->out.data, o->err.data);
 }
 
@@ -353,7 +380,7 @@ int lab_machines_left(void)
 	pid_t pids[64];
 	int n = 0;
 
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 500; i++) {
 		n = lab_machines(pids, 64);
 		if (!n)
 			break;

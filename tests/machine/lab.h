@@ -64,6 +64,9 @@ void lab_expect(const struct outcome *o, int status, const char *verdict);
 /* Fails the test unless there is a finding with this rule whose message contains `words`. */
 void lab_expect_finding(const struct outcome *o, const char *rule, const char *words);
 
+/* A TCP port of this host on which nobody listens now. */
+int lab_free_port(void);
+
 /* How many QEMU processes are there that a kmodlab of these tests started; waits a little for them to go away. */
 int lab_machines_left(void);
 /* Process ids of running QEMUs of ours: at most `max`, returns how many. */

@@ -29,7 +29,7 @@ static void expect_marked_line(const char *dir, struct json_object *f)
 static void check(const char *target, const char *dir, const char *rule, const char *function,
 	const char *words)
 {
-	struct outcome o = lab_run("run", "--json", "--timeout", "2", "-t", target, dir, NULL);
+	struct outcome o = lab_run("run", "--json", "--timeout", "3", "-t", target, dir, NULL);
 	struct json_object *f;
 
 	lab_expect(&o, 1, "hang");

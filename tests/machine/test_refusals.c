@@ -310,8 +310,9 @@ static void a_value_that_an_exercise_cannot_have_exits_2_and_is_named(void **sta
 	(void)state;
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		struct outcome o = lab_run("run", wrong[i][0], wrong[i][1], hello, NULL);
-		AUTO_FREE char *sentence = xasprintf(
-			"'%s' is not a value for that option; see kmodlab run --help", wrong[i][1]);
+		AUTO_FREE char *sentence =
+			xasprintf("'%s' is not a value for %s; see kmodlab run --help", wrong[i][1],
+				wrong[i][0]);
 
 		if (o.status != 2 || !strstr(o.err.data, sentence) || o.out.len)
 			fail_msg("%s %s: status %d, said '%s'", wrong[i][0], wrong[i][1], o.status,
@@ -320,12 +321,23 @@ static void a_value_that_an_exercise_cannot_have_exits_2_and_is_named(void **sta
 	}
 }
 
+static void an_unknown_option_gets_the_nearest_one(void **state)
+{
+	struct outcome o = lab_run("run", "--junti", "r.xml", NULL);
+
+	(void)state;
+	assert_int_equal(o.status, 2);
+	assert_non_null(strstr(o.err.data, "kmodlab run: unrecognized option '--junti'"));
+	assert_non_null(strstr(o.err.data, "did you mean --junit? See kmodlab run --help"));
+	lab_free(&o);
+}
+
 static void a_target_that_is_not_there_names_the_command_that_adds_it(void **state)
 {
 	struct outcome o = lab_run("run", "-t", "debian:sid/rt", "/bin/true", NULL);
 
 	(void)state;
-	assert_int_equal(o.status, 3);
+	assert_int_equal(o.status, 2);
 	assert_non_null(strstr(o.err.data, "kmodlab target add debian:sid/rt"));
 	lab_free(&o);
 }
@@ -353,6 +365,7 @@ int main(void)
 		cmocka_unit_test(a_module_for_another_architecture_or_system_is_named_as_such),
 		cmocka_unit_test(wrong_usage_exits_2_and_says_what_to_do),
 		cmocka_unit_test(a_value_that_an_exercise_cannot_have_exits_2_and_is_named),
+		cmocka_unit_test(an_unknown_option_gets_the_nearest_one),
 		cmocka_unit_test(a_target_that_is_not_there_names_the_command_that_adds_it),
 	};
 
