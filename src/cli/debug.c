@@ -34,7 +34,8 @@ static const char help[] =
 	"      --exercise WHAT    after init: tests (default), auto, none; see kmodlab run --help\n"
 	"      --build-timeout S  seconds that the build may take (default 600)\n"
 	"      --boot-timeout S   seconds that the kernel may take to come up (default 120)\n"
-	"      --cpus N           processors of the machine (default 2)\n"
+	"      --cpus N           processors of the machine (default 1: gdb loses a step or finish whose\n"
+	"                         thread wakes up on another one)\n"
 	"      --memory MIB       memory of the machine (default 256)\n"
 	"      --accel KIND       what runs the machine: kvm (the processor itself), tcg (QEMU's\n"
 	"                         translator, slower) or auto (default: kvm where it works)\n"
@@ -225,7 +226,7 @@ int debug_main(int argc, char **argv)
 	struct request q = {.trial = {.build_timeout_ms = 600000,
 				    .boot_timeout_ms = 120000,
 				    .memory_mib = 256,
-				    .cpus = 2}};
+				    .cpus = 1}};
 	struct targets all = {0};
 	struct error err;
 	int status;
