@@ -72,6 +72,10 @@ static char *report(const struct outcome *o)
 		json_object_object_del(trial, "console");
 		/* The second to run finds what the first has built and saved. */
 		json_object_object_del(trial, "restored");
+		/* Nor is it the report's doing when the host stands still. */
+		json_object_object_del(trial, "note");
+		json_object_object_del(trial, "retried");
+		json_object_object_del(trial, "retried_because");
 		json_object_object_get_ex(trial, "steps", &steps);
 		for (size_t k = 0; k < json_object_array_length(steps); k++) {
 			json_object_object_del(json_object_array_get_idx(steps, k), "rebuilt");
