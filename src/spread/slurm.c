@@ -2,7 +2,8 @@
 /*
  * Slurm: a job array for the tasks, another one for those that have to be run again. What has become of them is asked of
  * sacct where Slurm keeps accounts, and of squeue where it does not, or where the accounts do not have a task yet; squeue
- * lists a task that has ended for some minutes.
+ * lists a task that has ended for some minutes. Why tasks wait is not in the accounts: while none runs, squeue is asked
+ * too.
  */
 #include "spread/executor.h"
 
@@ -203,7 +204,8 @@ static int look(struct crew *c, struct error *err)
 {
 	AUTO_FREE char *jobs = jobs_out(c);
 	struct slurm *s = c->own;
-	bool unseen = false;
+	bool unseen = false, runs = false, waits = false;
+	struct error ignored;
 	int r = 0;
 
 	if (!*jobs)
@@ -212,10 +214,15 @@ static int look(struct crew *c, struct error *err)
 		c->tasks[i].unseen++;
 	if (!s->no_accounts)
 		ask_sacct(c, jobs);
-	for (size_t i = 0; i < c->n; i++)
+	for (size_t i = 0; i < c->n; i++) {
 		unseen |= c->tasks[i].out && c->tasks[i].unseen;
+		runs |= c->tasks[i].running;
+		waits |= c->tasks[i].out;
+	}
 	if (unseen)
 		r = ask_squeue(c, jobs, err);
+	else if (waits && !runs)
+		ask_squeue(c, jobs, &ignored);
 	for (size_t i = 0; i < c->n; i++) {
 		struct task *t = &c->tasks[i];
 

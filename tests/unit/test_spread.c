@@ -6,6 +6,7 @@
 #include "home.h"
 
 #include "report/json.h"
+#include "spread/executor.h"
 #include "spread/listing.h"
 #include "spread/program.h"
 #include "spread/result.h"
@@ -335,6 +336,64 @@ static void numbers_words_and_tails_are_written_for_others(void **state)
 	assert_string_equal(tail, "second[2J | third");
 }
 
+/* ---- Slurm, with programs that only say that they are its ---- */
+
+static void put_program(const char *name, const char *script)
+{
+	AUTO_FREE char *path = xasprintf("bin/%s", name), *file = in_home(path);
+	AUTO_FREE char *text = xasprintf("#!/bin/sh\n%s\n", script);
+
+	put(path, text);
+	assert_int_equal(chmod(file, 0755), 0);
+}
+
+static void what_tasks_wait_for_is_asked_of_squeue_beside_the_accounts(void **state)
+{
+	static const struct strv none;
+	const struct executor *slurm = &executor_slurm;
+	AUTO_FREE char *path = xstrdup(getenv("PATH")), *bin = in_home("bin");
+	AUTO_FREE char *both = xasprintf("%s:%s", bin, path);
+	struct task tasks[] = {{.number = 1}, {.number = 2}};
+	struct crew c = {.folder = home,
+		.program = "/bin/true",
+		.cpus = 2,
+		.sbatch = &none,
+		.tasks = tasks,
+		.n = 2};
+	struct error err;
+
+	(void)state;
+	put_program("sbatch", "echo 6");
+	put_program("scancel", "exit 0");
+	put_program("sacct", "echo '6_[1-2]|PENDING|None assigned|0:0'");
+	put_program("squeue", "echo '6_1|PENDING||Resources'; echo '6_2|PENDING||Priority'");
+	setenv("PATH", both, 1);
+	assert_int_equal(slurm->begin(&c, &err), 0);
+	assert_int_equal(slurm->submit(&c, (const size_t[]){0, 1}, 2, &err), 0);
+	assert_int_equal(slurm->look(&c, &err), 0);
+	assert_true(tasks[0].out && tasks[1].out);
+	assert_string_equal(tasks[0].state, "PENDING (Resources)");
+	assert_string_equal(tasks[1].state, "PENDING (Priority)");
+	/* The accounts have answered: squeue need not. */
+	put_program("squeue", "echo 'Unable to contact slurm controller'; exit 1");
+	assert_int_equal(slurm->look(&c, &err), 0);
+	put_program("squeue", "echo '6_1|RUNNING|n9|None'");
+	put_program("sacct", "echo '6_1|RUNNING|n1|0:0'; echo '6_[2]|PENDING|None assigned|0:0'");
+	assert_int_equal(slurm->look(&c, &err), 0);
+	assert_string_equal(tasks[0].node, "n1");
+	put_program("sacct", "echo '6_1|FAILED|n1|0:9'; echo '6_2|COMPLETED|n2|0:0'");
+	assert_int_equal(slurm->look(&c, &err), 0);
+	assert_false(tasks[0].out || tasks[1].out || tasks[0].whole);
+	assert_true(tasks[1].whole);
+	assert_string_equal(tasks[0].state, "FAILED (0:9)");
+	slurm->end(&c);
+	setenv("PATH", path, 1);
+	for (size_t i = 0; i < 2; i++) {
+		free(tasks[i].state);
+		free(tasks[i].node);
+	}
+}
+
 /* ---- a run, with an executor that only says that it runs something ---- */
 
 static struct {
@@ -494,6 +553,9 @@ int main(void)
 		cmocka_unit_test(lines_of_sacct_and_squeue_are_understood),
 		cmocka_unit_test(lines_of_parallels_job_log_are_understood),
 		cmocka_unit_test(numbers_words_and_tails_are_written_for_others),
+		cmocka_unit_test_setup_teardown(
+			what_tasks_wait_for_is_asked_of_squeue_beside_the_accounts, set_up,
+			tear_down),
 		cmocka_unit_test_setup_teardown(
 			results_come_in_order_and_lost_ones_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
