@@ -60,6 +60,10 @@ struct executor {
 
 extern const struct executor executor_slurm, executor_parallel;
 
+/* How long sacct may take, in milliseconds: by itself it waits most of a minute for a database that does not answer, and
+ * so would everybody here. */
+extern int slurm_accounts_ms;
+
 /* The one of this name, or NULL. */
 const struct executor *executor_find(const char *name);
 

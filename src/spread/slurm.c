@@ -18,10 +18,15 @@
 #define CALL_MS	   60000
 #define CANCEL_MS  30000
 #define UNSEEN_MAX 3
+/* For so long sacct is not asked again when it did not answer. */
+#define ACCOUNTS_US INT64_C(300000000)
+
+int slurm_accounts_ms = 10000;
 
 struct slurm {
-	struct strv jobs; /* "17" */
-	bool no_accounts; /* sacct said so */
+	struct strv jobs;  /* "17" */
+	bool no_accounts;  /* sacct said so */
+	int64_t silent_us; /* when it did not answer, or 0 */
 };
 
 static int begin(struct crew *c, struct error *err)
@@ -171,8 +176,11 @@ static void ask_sacct(struct crew *c, const char *jobs)
 	struct error err;
 	int r;
 
+	if (s->no_accounts || (s->silent_us && clock_us() - s->silent_us < ACCOUNTS_US))
+		return;
 	buf_adds(&said, "");
-	r = program_run(argv, CALL_MS, &said, &err);
+	r = program_run(argv, slurm_accounts_ms, &said, &err);
+	s->silent_us = r == -ETIMEDOUT ? clock_us() : 0;
 	if (r == -ENOENT || (r > 0 && strstr(said.data, "accounting storage is disabled")))
 		s->no_accounts = true;
 	if (!r)
@@ -203,7 +211,6 @@ static int ask_squeue(struct crew *c, const char *jobs, struct error *err)
 static int look(struct crew *c, struct error *err)
 {
 	AUTO_FREE char *jobs = jobs_out(c);
-	struct slurm *s = c->own;
 	bool unseen = false, runs = false, waits = false;
 	struct error ignored;
 	int r = 0;
@@ -212,8 +219,7 @@ static int look(struct crew *c, struct error *err)
 		return 0;
 	for (size_t i = 0; i < c->n; i++)
 		c->tasks[i].unseen++;
-	if (!s->no_accounts)
-		ask_sacct(c, jobs);
+	ask_sacct(c, jobs);
 	for (size_t i = 0; i < c->n; i++) {
 		unseen |= c->tasks[i].out && c->tasks[i].unseen;
 		runs |= c->tasks[i].running;

@@ -394,6 +394,48 @@ static void what_tasks_wait_for_is_asked_of_squeue_beside_the_accounts(void **st
 	}
 }
 
+static void accounts_that_do_not_answer_are_not_waited_for_again(void **state)
+{
+	static const struct strv none;
+	const struct executor *slurm = &executor_slurm;
+	AUTO_FREE char *path = xstrdup(getenv("PATH")), *bin = in_home("bin");
+	AUTO_FREE char *both = xasprintf("%s:%s", bin, path);
+	struct task task = {.number = 1};
+	struct crew c = {.folder = home,
+		.program = "/bin/true",
+		.cpus = 2,
+		.sbatch = &none,
+		.tasks = &task,
+		.n = 1};
+	AUTO_FREE char *asked = in_home("bin/sacct.asked");
+	AUTO_BUF struct buf times = {0};
+	int usual_ms = slurm_accounts_ms;
+	struct error err;
+
+	(void)state;
+	slurm_accounts_ms = 2000;
+	put_program("sbatch", "echo 7");
+	put_program("scancel", "exit 0");
+	put_program("sacct", "echo once >>\"$0.asked\"; exec sleep 45");
+	put_program("squeue", "echo '7_1|RUNNING|n1|None'");
+	setenv("PATH", both, 1);
+	assert_int_equal(slurm->begin(&c, &err), 0);
+	assert_int_equal(slurm->submit(&c, (const size_t[]){0}, 1, &err), 0);
+	assert_int_equal(slurm->look(&c, &err), 0);
+	assert_true(task.running);
+	put_program("squeue", "echo '7_1|FAILED|n1|NonZeroExitCode'");
+	assert_int_equal(slurm->look(&c, &err), 0);
+	assert_false(task.out);
+	assert_string_equal(task.state, "FAILED (NonZeroExitCode)");
+	assert_int_equal(path_read(asked, 100, &times), 0);
+	assert_string_equal(times.data, "once\n");
+	slurm_accounts_ms = usual_ms;
+	slurm->end(&c);
+	setenv("PATH", path, 1);
+	free(task.state);
+	free(task.node);
+}
+
 /* ---- a run, with an executor that only says that it runs something ---- */
 
 static struct {
@@ -556,6 +598,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			what_tasks_wait_for_is_asked_of_squeue_beside_the_accounts, set_up,
 			tear_down),
+		cmocka_unit_test_setup_teardown(
+			accounts_that_do_not_answer_are_not_waited_for_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			results_come_in_order_and_lost_ones_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
