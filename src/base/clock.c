@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SLICE_US 250000 /* the longest wait at a time */
 #define LATE_US	 250000 /* what is later than this was not a busy host's doing */
@@ -57,4 +58,12 @@ int clock_poll(struct pollfd *fds, nfds_t n, int64_t deadline_us)
 		if (got || until == deadline_us || clock_us() >= deadline_us)
 			return got;
 	}
+}
+
+void clock_sleep(int64_t us)
+{
+	int64_t due = clock_us() + us;
+
+	usleep((useconds_t)us);
+	clock_held_up(due);
 }

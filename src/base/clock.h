@@ -24,6 +24,9 @@ int64_t clock_left_out_us(void);
  * deadline has passed. */
 int clock_poll(struct pollfd *fds, nfds_t n, int64_t deadline_us);
 
+/* Sleeps so many microseconds, which are few: what it takes a quarter of a second longer is left out. */
+void clock_sleep(int64_t us);
+
 /* Milliseconds left until `deadline_us`, for poll(2): never negative, rounded up. */
 static inline int clock_left_ms(int64_t deadline_us)
 {

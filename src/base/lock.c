@@ -40,7 +40,7 @@ int lock_take(const char *path, int timeout_ms, struct error *err)
 				path, timeout_ms / 1000);
 			break;
 		}
-		usleep(5000);
+		clock_sleep(5000);
 	}
 	if (!r)
 		return fd;

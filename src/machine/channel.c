@@ -160,7 +160,7 @@ static bool wait_writable(struct channel *c, int64_t deadline_us)
 
 	if (c->in.len >= IN_MAX)
 		fds[0].events = POLLOUT;
-	poll(fds, 2, clock_left_ms(deadline_us));
+	clock_poll(fds, 2, deadline_us);
 	if (fds[0].revents & POLLIN && channel_pull(c))
 		return false;
 	return !interrupt_pending() && clock_left_ms(deadline_us);

@@ -135,7 +135,7 @@ static enum machine_event again(struct machine *m, struct error *err)
 			return MACHINE_FAILED;
 		}
 		for (int i = 0; i < 10 && !interrupt_pending(); i++)
-			usleep(100000);
+			clock_sleep(100000);
 	}
 	return MACHINE_ENDED;
 }
@@ -174,7 +174,7 @@ static int leave(struct machine *m, struct strv *still, struct error *err)
 	/* The shell there removes its files before it ends. */
 	for (deadline = clock_us() + (int64_t)GONE_MS * 1000;
 		!r && !proc_ended(&m->proc) && clock_left_ms(deadline) && !interrupt_pending();)
-		poll(&(struct pollfd){m->proc.pidfd, POLLIN, 0}, 1, 100);
+		clock_poll(&(struct pollfd){m->proc.pidfd, POLLIN, 0}, 1, clock_us() + 100000);
 	return r ? r : still->n > 0;
 }
 

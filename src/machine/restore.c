@@ -82,7 +82,7 @@ static int park(struct machine *m, struct error *err)
 	while (!r && !channel_parked(&m->channel)) {
 		if (!clock_left_ms(deadline))
 			return error_set(err, EIO, "the machine to be saved does not come to rest");
-		usleep(200);
+		clock_sleep(200);
 	}
 	return r;
 }
@@ -103,7 +103,7 @@ static int save(struct machine *m, int state, struct error *err)
 			break;
 		if (!strcmp(q->detail, "failed") || !strcmp(q->detail, "cancelled"))
 			return error_set(err, EIO, "QEMU could not save the machine");
-		usleep(1000);
+		clock_sleep(1000);
 	}
 	return r;
 }

@@ -272,7 +272,7 @@ static bool cancel(struct crew *c)
 		strv_add(&argv, s->jobs.v[i]);
 	program_run(argv.v, CALL_MS, &said, &err);
 	while (any_out(c) && clock_us() < deadline) {
-		usleep(200000);
+		clock_sleep(200000);
 		look(c, &err);
 	}
 	return !any_out(c);

@@ -157,6 +157,11 @@ struct outcome lab_run(const char *first, ...)
 	return o;
 }
 
+static char *said_file(pid_t pid)
+{
+	return xasprintf("%s/said-%d", need("KMODLAB_LAB"), (int)pid);
+}
+
 pid_t lab_start(const char *first, ...)
 {
 	va_list args;
@@ -165,15 +170,26 @@ pid_t lab_start(const char *first, ...)
 	va_start(args, first);
 	pid = fork();
 	if (!pid) {
-		int null = open("/dev/null", O_RDWR);
+		AUTO_FREE char *said = said_file(getpid());
+		int out = open(said, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 
-		dup2(null, 0);
-		dup2(null, 1);
-		dup2(null, 2);
+		dup2(open("/dev/null", O_RDWR), 0);
+		dup2(out, 1);
+		dup2(out, 2);
 		in_child(first, args);
 	}
 	va_end(args);
 	return pid;
+}
+
+char *lab_said(pid_t pid)
+{
+	AUTO_FREE char *path = said_file(pid);
+	struct buf text = {0};
+
+	path_read(path, 1 << 20, &text);
+	buf_adds(&text, "");
+	return buf_take(&text);
 }
 
 int lab_end(pid_t pid)

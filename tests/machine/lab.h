@@ -44,8 +44,10 @@ char *lab_ko(const char *name, const char *source, const char *target);
 
 /* Runs kmodlab with the arguments, up to NULL. */
 struct outcome lab_run(const char *first, ...) __attribute__((sentinel));
-/* Starts it without waiting, its output thrown away; lab_end waits. */
+/* Starts it without waiting; lab_end waits. */
 pid_t lab_start(const char *first, ...) __attribute__((sentinel));
+/* What it has said by now, on stdout and stderr. Caller frees. */
+char *lab_said(pid_t pid);
 int lab_end(pid_t pid);
 void lab_free(struct outcome *o);
 

@@ -234,10 +234,15 @@ static void two_that_need_the_same_one_make_it_once(void **state)
 	/* With the accelerator named, none is booted to see whether KVM works. */
 	pid_t a = lab_start("run", "--accel", "tcg", "-t", BOOKWORM, ko, NULL);
 	pid_t b = lab_start("run", "--accel", "tcg", "-t", BOOKWORM, ko, NULL);
-	AUTO_FREE char *dir = NULL;
+	AUTO_FREE char *dir = NULL, *one = NULL, *other = NULL;
+	int booted = booted_by(a, b);
 
 	(void)state;
-	assert_int_equal(booted_by(a, b), 1);
+	one = lab_said(a);
+	other = lab_said(b);
+	if (booted != 1)
+		fprintf(stderr, "%s\n%s\n", one, other);
+	assert_int_equal(booted, 1);
 	assert_int_equal(lab_end(a), 0);
 	assert_int_equal(lab_end(b), 0);
 	assert_int_equal(in_cache("snapshots/*", NULL), 2); /* and its lock */

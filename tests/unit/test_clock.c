@@ -58,7 +58,7 @@ static void threads_that_notice_at_once_leave_it_out_once(void **state)
 static void a_process_that_was_stopped_has_missed_nothing(void **state)
 {
 	int fds[2], status;
-	pid_t pid;
+	pid_t pid, looker;
 
 	(void)state;
 	assert_int_equal(pipe(fds), 0);
@@ -68,13 +68,29 @@ static void a_process_that_was_stopped_has_missed_nothing(void **state)
 
 		_exit(clock_poll(&fd, 1, clock_us() + 2000000) == 1 ? 0 : 1);
 	}
+	looker = fork();
+	if (!looker) {
+		struct pollfd fd = {.fd = fds[0], .events = POLLIN};
+		int64_t deadline = clock_us() + 2000000;
+
+		while (poll(&fd, 1, 0) != 1) {
+			if (!clock_left_ms(deadline))
+				_exit(1);
+			clock_sleep(1000);
+		}
+		_exit(0);
+	}
 	usleep(300000);
 	kill(pid, SIGSTOP);
+	kill(looker, SIGSTOP);
 	sleep(4);
 	kill(pid, SIGCONT);
+	kill(looker, SIGCONT);
 	usleep(300000);
 	assert_int_equal(write(fds[1], "x", 1), 1);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(waitpid(looker, &status, 0), looker);
 	assert_int_equal(status, 0);
 	close(fds[0]);
 	close(fds[1]);
