@@ -195,7 +195,7 @@ static void show_step(struct terminal *term, const struct trial *t, const struct
 			accel_words(t->accel));
 	terminal_paint(term, s->ok ? DIM : RED, step_note(t, s));
 	fputc('\n', term->out);
-	if (s->stage == STAGE_EXERCISE && t->run.calls[s->call].output)
+	if (s->stage == STAGE_EXERCISE && s->call < t->run.ncalls && t->run.calls[s->call].output)
 		show_excerpt(term, t->run.calls[s->call].output, "             output   ",
 			term->excerpt);
 	if (s->stage >= STAGE_LOAD)
