@@ -263,6 +263,8 @@ static void a_terminal_is_the_guests_until_the_escape_key(void **state)
 	types(&p, "stty size; echo $((6*7))x\r");
 	sees(&p, "25 90");
 	sees(&p, "42x");
+	/* What is typed before the shell asks for it is on the screen twice. */
+	sees(&p, "/module # ");
 	/* Ctrl-C is for what runs there. */
 	types(&p, "sleep 1000; echo status $?\r");
 	sees(&p, "sleep 1000");
