@@ -135,6 +135,9 @@ step_run() {
 	set -- "$@" ${KMODLAB_OPTIONS:---strict} ${KMODLAB_SHARD:+--shard "$KMODLAB_SHARD"}
 	# Elsewhere first: the reports' directory may be inside a module's.
 	new=$(mktemp -d)
+	trap 'rm -rf "$new"' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
 	name=kmodlab-$(echo "${KMODLAB_SHARD:-1/1}" | tr / -)
 	worst=0
 	say "kmodlab check $*"
