@@ -235,14 +235,15 @@ static void two_that_need_the_same_one_make_it_once(void **state)
 	pid_t a = lab_start("run", "--accel", "tcg", "-t", BOOKWORM, ko, NULL);
 	pid_t b = lab_start("run", "--accel", "tcg", "-t", BOOKWORM, ko, NULL);
 	AUTO_FREE char *dir = NULL, *one = NULL, *other = NULL;
-	int booted = booted_by(a, b);
+	int booted = booted_by(a, b), retried;
 
 	(void)state;
 	one = lab_said(a);
 	other = lab_said(b);
-	if (booted != 1)
-		fprintf(stderr, "%s\n%s\n", one, other);
-	assert_int_equal(booted, 1);
+	/* A machine that takes nothing on a host that stands still is replaced together with its snapshot, and that is said. */
+	retried = (strstr(one, "  retried  ") != NULL) + (strstr(other, "  retried  ") != NULL);
+	if (booted < 1 || booted > 1 + retried)
+		fail_msg("%d were booted:\n%s\n%s", booted, one, other);
 	assert_int_equal(lab_end(a), 0);
 	assert_int_equal(lab_end(b), 0);
 	assert_int_equal(in_cache("snapshots/*", NULL), 2); /* and its lock */
