@@ -223,6 +223,24 @@ static void give_lines(struct buf *b, bool all, proc_line_fn *line, void *arg)
 	}
 }
 
+int proc_start_read(struct proc *p, char *const *argv, int *from, struct error *err)
+{
+	int pipes[2], r;
+
+	*from = -1;
+	if (pipe2(pipes, O_CLOEXEC))
+		return error_sys(err, errno, "cannot start %s", argv[0]);
+	r = proc_start(p,
+		&(struct proc_options){.argv = argv, .in = -1, .out = pipes[1], .err = pipes[1]},
+		err);
+	close(pipes[1]);
+	if (r)
+		close(pipes[0]);
+	else
+		*from = pipes[0];
+	return r;
+}
+
 int proc_run(char *const *argv, int timeout_ms, proc_line_fn *line, void (*tick)(void *), void *arg,
 	int64_t *cpu_us, struct error *err)
 {
@@ -230,15 +248,8 @@ int proc_run(char *const *argv, int timeout_ms, proc_line_fn *line, void (*tick)
 	__attribute__((cleanup(proc_close))) struct proc p = {.pidfd = -1};
 	AUTO_BUF struct buf text = {0};
 	AUTO_CLOSE int from = -1;
-	int pipes[2], r;
+	int r = proc_start_read(&p, argv, &from, err);
 
-	if (pipe2(pipes, O_CLOEXEC))
-		return error_sys(err, errno, "cannot start %s", argv[0]);
-	from = pipes[0];
-	r = proc_start(&p,
-		&(struct proc_options){.argv = argv, .in = -1, .out = pipes[1], .err = pipes[1]},
-		err);
-	close(pipes[1]);
 	if (r)
 		return r;
 	for (bool open = true; open || !proc_ended(&p);) {

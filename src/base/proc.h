@@ -34,6 +34,9 @@ struct proc_options {
 
 /* Starts it. 0, or -errno with the sentence set (-ENOENT: no such program). */
 int proc_start(struct proc *p, const struct proc_options *options, struct error *err);
+/* Starts one with stdin at /dev/null, whose stdout and stderr are to be read: together, from `*from`, which the caller
+ * closes. -1 in it and as proc_start when it cannot be started. */
+int proc_start_read(struct proc *p, char *const *argv, int *from, struct error *err);
 /* True, with `status` set, if it has ended; never waits. */
 bool proc_ended(struct proc *p);
 /* Kills it (SIGKILL), waits for it and closes the pidfd. Safe on a proc that was never started. */

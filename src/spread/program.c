@@ -6,7 +6,6 @@
 #include "base/proc.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 
@@ -28,15 +27,8 @@ int program_run(char *const *argv, int timeout_ms, struct buf *out, struct error
 	int64_t deadline = clock_us() + (int64_t)timeout_ms * 1000;
 	__attribute__((cleanup(proc_close))) struct proc p = {.pidfd = -1};
 	AUTO_CLOSE int from = -1;
-	int pipes[2], r;
+	int r = proc_start_read(&p, argv, &from, err);
 
-	if (pipe2(pipes, O_CLOEXEC))
-		return error_sys(err, errno, "cannot start %s", argv[0]);
-	from = pipes[0];
-	r = proc_start(&p,
-		&(struct proc_options){.argv = argv, .in = -1, .out = pipes[1], .err = pipes[1]},
-		err);
-	close(pipes[1]);
 	if (r)
 		return r;
 	for (bool open = true; open || !proc_ended(&p);) {
