@@ -38,9 +38,10 @@ static void what_ssh_complains_of_comes_with_what_to_do(void **state)
 	static const struct {
 		const char *said, *advice;
 	} all[] = {
-		{"me@board: Permission denied (publickey).\r\n", "ssh-copy-id me@board"},
+		{"me@board: Permission denied (publickey).\r\n", "`ssh-copy-id -p 22 me@board`"},
 		{"Host key verification failed.\n", "once by hand"},
-		{"ssh: connect to host board port 22: Connection refused\n", "switched on"},
+		{"ssh: connect to host board port 22: Connection refused\n",
+			"`ssh -p 22 me@board true`"},
 		{"", "switched on"},
 	};
 	struct error err;
@@ -52,6 +53,8 @@ static void what_ssh_complains_of_comes_with_what_to_do(void **state)
 		assert_non_null(strstr(err.text, "ssh:me@board:22"));
 		assert_null(strchr(err.text, '\r'));
 	}
+	ssh_failed("me@board", "Host key verification failed.\n", &err);
+	assert_non_null(strstr(err.text, "`ssh me@board` once by hand"));
 }
 
 static struct target sample(const char *name, const char *ssh)
