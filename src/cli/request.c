@@ -176,7 +176,8 @@ static int refuse_executor(const struct request *q)
 			EXIT_USAGE, "--logins is for --executor=parallel; Slurm has its own nodes");
 	if (q->sbatch.n && q->executor != &executor_slurm)
 		return cli_fail(EXIT_USAGE, "--sbatch is for --executor=slurm");
-	if (q->executor == &executor_parallel && !q->logins)
+	if (q->executor == &executor_parallel &&
+		(!q->logins || !q->logins[strspn(q->logins, ", \t")]))
 		return cli_fail(EXIT_USAGE,
 			"--executor=parallel needs --logins: user@host,user@host, or a file with one login in "
 			"a line");

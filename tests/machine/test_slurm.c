@@ -465,6 +465,7 @@ static void what_makes_no_sense_together_is_refused(void **state)
 	expect_refusal(
 		2, "--sbatch is for --executor=slurm", "--executor=parallel", "--sbatch=--x");
 	expect_refusal(2, "needs --logins", "--executor=parallel", NULL);
+	expect_refusal(2, "needs --logins", "--executor=parallel", "--logins=,");
 	expect_refusal(2, "not a value", "--executor=pigeons", NULL);
 	expect_refusal(3, "cannot use", "--executor=slurm", "--shared=/nowhere/at/all");
 	watch = lab_run("watch", "--executor=slurm", "/tmp", NULL);
