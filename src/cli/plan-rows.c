@@ -168,7 +168,9 @@ int plan_rows_add(struct plan *p, const char *path)
 		return EXIT_PASSED;
 	}
 	if (!path_is_dir(path))
-		return cli_fail(EXIT_USAGE, "there is no directory or file %s", path);
+		return cli_fail(EXIT_USAGE,
+			"there is no directory or file %s: give a module's directory, or its .ko file",
+			path);
 	if (add_source(p, path, &err))
 		return EXIT_PASSED;
 	for (size_t len = strlen(plain); len > 1 && plain[len - 1] == '/';)
@@ -181,8 +183,8 @@ int plan_rows_add(struct plan *p, const char *path)
 	walk_files(plain, shelf_takes, collect, &files);
 	if (!files.n)
 		return cli_fail(EXIT_USAGE,
-			"%s; nor that of a FreeBSD one, whose Makefile includes bsd.kmod.mk; and "
-			"there is no module and no .ko file below it",
+			"%s; nor like that of a FreeBSD one, whose Makefile includes bsd.kmod.mk; and "
+			"there is no module and no .ko file below it. kmodlab new NAME makes a module to begin with",
 			err.text);
 	qsort(files.v, files.n, sizeof *files.v, by_text);
 	/* Once for all of them, instead of once for each. */
