@@ -44,12 +44,10 @@ static int explain_some(char *const *names, bool markdown, struct buf *out)
 {
 	for (char *const *name = names; *name; name++) {
 		const struct rule *r = rule_find(*name);
-		const char *near = r ? NULL : rule_nearest(*name);
+		AUTO_FREE char *unknown = r ? NULL : rule_unknown(*name);
 
 		if (!r)
-			return cli_fail(EXIT_USAGE,
-				"there is no rule '%s'%s%s%s kmodlab explain lists them", *name,
-				near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
+			return cli_fail(EXIT_USAGE, "%s", unknown);
 		if (name > names)
 			buf_adds(out, markdown ? "" : "\n\n");
 		if (markdown)

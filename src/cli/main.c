@@ -124,16 +124,14 @@ int cli_rules(const char *text, struct strv *out)
 	char *rest = copy, *name;
 
 	while ((name = strsep(&rest, ","))) {
-		const char *near;
+		AUTO_FREE char *unknown = NULL;
 
 		if (rule_find(name)) {
 			strv_add(out, name);
 			continue;
 		}
-		near = rule_nearest(name);
-		return cli_fail(EXIT_USAGE,
-			"there is no rule '%s'%s%s%s kmodlab explain lists them", name,
-			near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
+		unknown = rule_unknown(name);
+		return cli_fail(EXIT_USAGE, "%s", unknown);
 	}
 	return EXIT_PASSED;
 }

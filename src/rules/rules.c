@@ -67,6 +67,14 @@ const char *rule_nearest(const char *typed)
 	return nearest_word(typed, ids);
 }
 
+char *rule_unknown(const char *typed)
+{
+	const char *near = rule_nearest(typed);
+
+	return xasprintf("there is no rule '%s'%s%s%s kmodlab explain lists them", typed,
+		near ? "; did you mean '" : "", near ? near : "", near ? "'?" : ";");
+}
+
 /* ---- words ---- */
 
 static const char *what_it_does(const struct rule *r)

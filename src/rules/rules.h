@@ -40,6 +40,9 @@ const struct rule *rule_find(const char *id);
 /* The id that looks most like what was typed, or NULL. Static. */
 const char *rule_nearest(const char *typed);
 
+/* What is said to whoever typed one that there is not, with the nearest. Caller frees. */
+char *rule_unknown(const char *typed);
+
 /* Everything about one, for a terminal (lines of 80 characters at most), or as a section of a Markdown file. */
 void rule_print(const struct rule *r, struct buf *out);
 void rule_print_markdown(const struct rule *r, struct buf *out);

@@ -119,10 +119,9 @@ static bool take_exercise(const char *text, enum exercise *out)
 
 static int no_rule(const char *name, struct error *err)
 {
-	const char *near = rule_nearest(name);
+	AUTO_FREE char *unknown = rule_unknown(name);
 
-	return error_set(err, EINVAL, "there is no rule '%s'%s%s%s kmodlab explain lists them",
-		name, near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
+	return error_set(err, EINVAL, "%s", unknown);
 }
 
 int config_take_place(const char *text, struct config_place *p, struct error *err)

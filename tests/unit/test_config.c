@@ -131,7 +131,7 @@ static void an_unknown_name_is_refused_with_the_nearest(void **state)
 	refused("[run]\nmax-frame = 100\n", "kmodlab.ini:2: max-frame belongs into [check]");
 	refused("\n\ntimeout = 3\n", "kmodlab.ini:3: 'timeout' stands before any section");
 	refused("[run]\nsilence = kernel-warming\n",
-		"kmodlab.ini:2: there is no rule 'kernel-warming'; did you mean 'kernel-warning'");
+		"kmodlab.ini:2: there is no rule 'kernel-warming'; did you mean 'kernel-warning'? kmodlab explain lists them");
 	refused("[expect]\nfinding = kernel-warming@3\n", "did you mean 'kernel-warning'");
 }
 
