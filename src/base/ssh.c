@@ -120,19 +120,19 @@ static char *last_line(const char *text)
 	return line;
 }
 
-/* What is typed behind ssh or ssh-copy-id for that place. Caller frees. */
-static char *as_typed(const char *where)
+char *ssh_typed(const char *where)
 {
-	const char *port = strchr(where, ':');
+	AUTO_FREE char *user = NULL, *host = NULL, *port = NULL;
 
-	return port ? xasprintf("-p %s %.*s", port + 1, (int)(port - where), where)
-		    : xstrdup(where);
+	cut(where, &user, &host, &port);
+	return xasprintf("%s%s%s%s%s%s", port ? "-p " : "", port ? port : "", port ? " " : "",
+		user ? user : "", user ? "@" : "", host ? host : "");
 }
 
 int ssh_failed(const char *where, const char *complaints, struct error *err)
 {
 	AUTO_FREE char *line = last_line(complaints);
-	AUTO_FREE char *name = as_typed(where);
+	AUTO_FREE char *name = ssh_typed(where);
 
 	if (strstr(complaints, "Permission denied"))
 		return error_set(err, EHOSTUNREACH,

@@ -27,6 +27,8 @@ int ssh_run(const char *where, const char *script, int timeout_ms, size_t max, s
 /* The same, with standard output going to the descriptor `to`. */
 int ssh_fetch(const char *where, const char *script, int timeout_ms, int to, struct error *err);
 
+/* What a person types behind ssh, or ssh-copy-id, to get there: "-p 22 me@board". Caller frees. */
+char *ssh_typed(const char *where);
 /* What is to be said of an ssh that ended with status 255 and these complaints: -EHOSTUNREACH. */
 int ssh_failed(const char *where, const char *complaints, struct error *err);
 

@@ -58,10 +58,13 @@ static int ask(const char *where, struct target *t, struct error *err)
 		return r;
 	/* Logins may greet whoever comes. */
 	at = answer.len ? strstr(answer.data, "\nkmodlab\n") : NULL;
-	if (r || !at)
+	if (r || !at) {
+		AUTO_FREE char *typed = ssh_typed(where);
+
 		return error_set(err, EPROTO,
 			"ssh:%s does not say what it is; see that `ssh %s uname` works", where,
-			where);
+			typed);
+	}
 	at += strlen("\nkmodlab\n");
 	system = next_line(&at);
 	release = next_line(&at);

@@ -55,6 +55,8 @@ static void what_ssh_complains_of_comes_with_what_to_do(void **state)
 	}
 	ssh_failed("me@board", "Host key verification failed.\n", &err);
 	assert_non_null(strstr(err.text, "`ssh me@board` once by hand"));
+	ssh_failed("me@[fe80::1]:22", "", &err);
+	assert_non_null(strstr(err.text, "`ssh -p 22 me@fe80::1 true`"));
 }
 
 static struct target sample(const char *name, const char *ssh)
