@@ -147,7 +147,7 @@ int spread_open(struct spread **out, const struct spread_options *o,
 	AUTO_FREE char *shared =
 		o->shared ? realpath(o->shared, NULL) : xasprintf("%s/shared", cache);
 	AUTO_FREE char *prefix = NULL;
-	int r;
+	int r = shared ? 0 : errno;
 
 	*out = NULL;
 	*s = (struct spread){.o = *o, .many = many, .began_us = clock_us()};
@@ -155,9 +155,13 @@ int spread_open(struct spread **out, const struct spread_options *o,
 	s->told_us = s->answered_us = s->looked_us = s->began_us;
 	s->program = realpath("/proc/self/exe", NULL);
 	describe(s);
-	if (!shared || !s->program) {
-		r = error_sys(err, errno, "cannot use %s as the folder for all machines",
-			o->shared ? o->shared : "/proc/self/exe");
+	if (!shared) {
+		r = error_sys(err, r, "cannot use %s as the folder for all machines", o->shared);
+		goto fail;
+	}
+	if (!s->program) {
+		r = error_set(err, ENOENT,
+			"kmodlab's own program was removed or replaced while it ran; start it again");
 		goto fail;
 	}
 	prefix = xasprintf("%s/kmodlab-run-", shared);

@@ -467,7 +467,8 @@ static void what_makes_no_sense_together_is_refused(void **state)
 	expect_refusal(2, "needs --logins", "--executor=parallel", NULL);
 	expect_refusal(2, "needs --logins", "--executor=parallel", "--logins=,");
 	expect_refusal(2, "not a value", "--executor=pigeons", NULL);
-	expect_refusal(3, "cannot use", "--executor=slurm", "--shared=/nowhere/at/all");
+	expect_refusal(3, "cannot use /nowhere/at/all as the folder for all machines: No such file",
+		"--executor=slurm", "--shared=/nowhere/at/all");
 	watch = lab_run("watch", "--executor=slurm", "/tmp", NULL);
 	assert_int_equal(watch.status, 2);
 	lab_free(&watch);
