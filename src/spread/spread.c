@@ -62,6 +62,8 @@ static const char *why_waiting(const struct spread *s)
 {
 	const char *why = NULL;
 
+	if (s->arrived)
+		return NULL;
 	for (size_t i = 0; i < s->crew.n; i++) {
 		const struct task *t = &s->crew.tasks[i];
 
