@@ -15,9 +15,10 @@
 #include <errno.h>
 #include <string.h>
 
-#define CALL_MS	   60000
-#define CANCEL_MS  30000
-#define UNSEEN_MAX 3
+#define CALL_MS	      60000
+#define CANCEL_MS     30000
+#define UNSEEN_MAX    3
+#define LOOK_AGAIN_US 1000000
 /* For so long sacct is not asked again when it did not answer. */
 #define ACCOUNTS_US INT64_C(300000000)
 
@@ -272,7 +273,7 @@ static bool cancel(struct crew *c)
 		strv_add(&argv, s->jobs.v[i]);
 	program_run(argv.v, CALL_MS, &said, &err);
 	while (any_out(c) && clock_us() < deadline) {
-		clock_sleep(200000);
+		clock_sleep(LOOK_AGAIN_US);
 		look(c, &err);
 	}
 	return !any_out(c);
