@@ -48,13 +48,13 @@ struct executor {
 	/* Hands over those tasks, of which none is out; they are then. 0, or -errno with the sentence set, and none is. */
 	int (*submit)(struct crew *c, const size_t *tasks, size_t n, struct error *err);
 	/* Brings state, node, running and out of all that are out up to date. 0, or -errno with the sentence set when that
-	 * cannot be known now, which may pass. */
+	 * cannot be known now, which may pass. parallel tells only when it has ended. */
 	int (*look)(struct crew *c, struct error *err);
 	/* "Slurm job 17". Caller frees. */
 	char *(*what)(const struct crew *c);
 	/* Ends all that are out, and waits a while for that; false when something may still run. */
 	bool (*cancel)(struct crew *c);
-	/* Frees what it has. No task is out. */
+	/* Frees what it has. */
 	void (*end)(struct crew *c);
 };
 

@@ -50,7 +50,7 @@ size_t description_task(const struct description *d, size_t task, size_t *first)
 
 /* Writes it into the folder. 0, or -errno with the sentence set. */
 int description_write(const struct description *d, const char *folder, struct error *err);
-/* Reads it. 0; -ENOENT with a sentence when this machine does not see the folder; or -EINVAL. To be freed in all
+/* Reads it. 0; -ENOENT with a sentence when this machine does not see the folder; or another -errno. To be freed in all
  * cases. */
 int description_read(struct description *d, const char *folder, struct error *err);
 /* The same from such a file's text. */

@@ -156,7 +156,9 @@ int spread_open(struct spread **out, const struct spread_options *o,
 	s->program = realpath("/proc/self/exe", NULL);
 	describe(s);
 	if (!shared) {
-		r = error_sys(err, r, "cannot use %s as the folder for all machines", o->shared);
+		r = error_set(err, r,
+			"cannot use %s as the folder for all machines: %s; --shared takes a directory that is there, and that all of them see",
+			o->shared, strerror(r));
 		goto fail;
 	}
 	if (!s->program) {

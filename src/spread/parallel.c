@@ -157,19 +157,20 @@ static bool gone(struct parallel *p, int ms)
 static bool cancel(struct crew *c)
 {
 	struct parallel *p = c->own;
+	bool ended = true;
 
 	/* The first means: begin nothing more. The second: end what runs. */
 	if (p->proc.pid && !proc_ended(&p->proc)) {
 		kill(p->proc.pid, SIGTERM);
 		if (!gone(p, 200)) {
 			kill(p->proc.pid, SIGTERM);
-			gone(p, CANCEL_MS);
+			ended = gone(p, CANCEL_MS);
 		}
 	}
 	proc_close(&p->proc);
 	for (size_t i = 0; i < c->n; i++)
 		c->tasks[i].out = false;
-	return true;
+	return ended;
 }
 
 static void end(struct crew *c)

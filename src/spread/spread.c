@@ -406,7 +406,9 @@ void spread_close(struct spread *s)
 	}
 	s->o.drawing = false;
 	if (s->leaves)
-		spread_note(s, "%s has not said that all has ended; see squeue", what);
+		spread_note(s,
+			"%s has not said that all has ended; what still runs ends when it sees that the folder is gone",
+			what);
 	for (size_t i = 0; i < s->notes.n; i++)
 		spread_note(s, "%s", s->notes.v[i]);
 	scratch_close(&s->folder);
