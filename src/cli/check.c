@@ -145,8 +145,7 @@ static int take_options(int argc, char **argv, struct request *q)
 			q->shard = optarg;
 			break;
 		case OPT_BUILD_TIMEOUT:
-			ok = cli_number(optarg, 1, 86400, &n);
-			q->trial.build_timeout_ms = (int)n * 1000;
+			ok = cli_seconds(optarg, &q->trial.build_timeout_ms);
 			break;
 		case 'h':
 		case OPT_HELP:

@@ -61,6 +61,8 @@ char **cli_cut_params(int *argc, char **argv);
 unsigned cli_processors(void);
 /* A whole number of at least `least` and at most `most`; false for anything else. */
 int cli_number(const char *text, long least, long most, long *out);
+/* Seconds, from a tenth of one to a day; a fraction will do. False for anything else. */
+bool cli_seconds(const char *text, int *ms);
 /* Adds the rules in "RULE,RULE"; EXIT_PASSED, or EXIT_USAGE when it has said that one does not exist. */
 int cli_rules(const char *text, struct strv *out);
 

@@ -49,7 +49,6 @@ struct request {
 /* EXIT_PASSED to go on, -1 when help was shown, else an exit status. */
 static int take_options(int argc, char **argv, struct request *q)
 {
-	long n = 600;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "t:o:h", options, NULL)) != -1) {
@@ -64,7 +63,7 @@ static int take_options(int argc, char **argv, struct request *q)
 			q->output = optarg;
 			break;
 		case OPT_BUILD_TIMEOUT:
-			if (!cli_number(optarg, 1, 86400, &n))
+			if (!cli_seconds(optarg, &q->timeout_ms))
 				return cli_bad_value("compdb", argv);
 			break;
 		case 'h':
@@ -75,7 +74,8 @@ static int take_options(int argc, char **argv, struct request *q)
 			return cli_see_help("compdb", options, argv);
 		}
 	}
-	q->timeout_ms = (int)n * 1000;
+	if (!q->timeout_ms)
+		q->timeout_ms = 600000;
 	if (argc - optind != 1)
 		return cli_fail(EXIT_USAGE,
 			"compdb of what? Give one module's directory; see kmodlab compdb --help");

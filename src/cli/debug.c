@@ -115,12 +115,10 @@ static int take_options(int argc, char **argv, struct request *q)
 			o->exercise = (enum exercise)n;
 			break;
 		case OPT_BUILD_TIMEOUT:
-			ok = cli_number(optarg, 1, 86400, &n);
-			o->build_timeout_ms = (int)n * 1000;
+			ok = cli_seconds(optarg, &o->build_timeout_ms);
 			break;
 		case OPT_BOOT_TIMEOUT:
-			ok = cli_number(optarg, 1, 86400, &n);
-			o->boot_timeout_ms = (int)n * 1000;
+			ok = cli_seconds(optarg, &o->boot_timeout_ms);
 			break;
 		case OPT_CPUS:
 			ok = cli_number(optarg, 1, 64, &n);

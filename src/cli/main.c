@@ -74,11 +74,13 @@ int cli_bad_value(const char *command, char *const *argv)
 {
 	bool apart = optarg == argv[optind - 1];
 	const char *word = apart ? argv[optind - 2] : argv[optind - 1];
-	/* --jobs 0, --jobs=0, -j 0, -j0 */
-	int len = word[1] == '-' ? (int)strcspn(word, "=") : 2;
 
-	return cli_fail(EXIT_USAGE, "'%s' is not a value for %.*s; see kmodlab %s --help", optarg,
-		len, word, command);
+	/* --jobs 0, --jobs=0; -j 0, -j0, -vj 0, -vj0 */
+	if (word[1] == '-')
+		return cli_fail(EXIT_USAGE, "'%s' is not a value for %.*s; see kmodlab %s --help",
+			optarg, (int)strcspn(word, "="), word, command);
+	return cli_fail(EXIT_USAGE, "'%s' is not a value for -%c; see kmodlab %s --help", optarg,
+		apart ? word[strlen(word) - 1] : optarg[-1], command);
 }
 
 const char *const cli_accels[] = {"auto", "kvm", "tcg", NULL};
@@ -116,6 +118,17 @@ int cli_number(const char *text, long least, long most, long *out)
 	errno = 0;
 	*out = strtol(text, &end, 10);
 	return *text && !*end && !errno && *out >= least && *out <= most;
+}
+
+bool cli_seconds(const char *text, int *ms)
+{
+	char *end;
+	double s = strtod(text, &end);
+
+	if (!*text || *end || !(s >= 0.1 && s <= 86400))
+		return false;
+	*ms = (int)(s * 1000);
+	return true;
 }
 
 int cli_rules(const char *text, struct strv *out)

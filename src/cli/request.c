@@ -126,17 +126,6 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-static bool seconds(const char *text, int *ms)
-{
-	char *end;
-	double s = strtod(text, &end);
-
-	if (!*text || *end || !(s >= 0.1 && s <= 86400))
-		return false;
-	*ms = (int)(s * 1000);
-	return true;
-}
-
 static bool take_seed(const char *text, uint64_t *out)
 {
 	char *end;
@@ -258,13 +247,13 @@ int request_take(struct request *q, int argc, char **argv)
 			q->console = true;
 			break;
 		case OPT_TIMEOUT:
-			ok = seconds(optarg, &o->call_timeout_ms);
+			ok = cli_seconds(optarg, &o->call_timeout_ms);
 			break;
 		case OPT_BUILD_TIMEOUT:
-			ok = seconds(optarg, &o->build_timeout_ms);
+			ok = cli_seconds(optarg, &o->build_timeout_ms);
 			break;
 		case OPT_BOOT_TIMEOUT:
-			ok = seconds(optarg, &o->boot_timeout_ms);
+			ok = cli_seconds(optarg, &o->boot_timeout_ms);
 			break;
 		case OPT_EXERCISE:
 			ok = cli_word(optarg, cli_exercises, &n);
@@ -274,7 +263,7 @@ int request_take(struct request *q, int argc, char **argv)
 			ok = take_seed(optarg, &o->seed);
 			break;
 		case OPT_EXERCISE_TIMEOUT:
-			ok = seconds(optarg, &o->exercise_timeout_ms);
+			ok = cli_seconds(optarg, &o->exercise_timeout_ms);
 			break;
 		case OPT_CYCLES:
 			ok = cli_number(optarg, 1, 100000, &n);
