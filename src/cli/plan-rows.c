@@ -36,6 +36,7 @@ static void add_file(struct plan *p, const char *path, const char *real)
 
 	row->is_for[os] = true;
 	shelf_add(p->given, real, os);
+	strv_add(&p->files, real);
 }
 
 static bool collect(void *arg, const char *path)

@@ -64,6 +64,7 @@ void plan_free(struct plan *p)
 	free(p->columns);
 	free(p->items);
 	shelf_free(p->given);
+	strv_free(&p->files);
 	*p = (struct plan){0};
 }
 

@@ -60,7 +60,8 @@ struct plan {
 	size_t nrows;
 	struct plan_column *columns;
 	size_t ncolumns;
-	struct shelf *given; /* the finished modules among the rows */
+	struct shelf *given; /* the finished modules among the rows, other shards' included */
+	struct strv files;   /* where they are */
 	bool expects;	     /* some row says what is to be found of it */
 	/* What was asked for is shared out: this is the share-th (from 1) of so many. 0: all of it. */
 	unsigned shard, shards;

@@ -41,8 +41,8 @@ static struct many_item *items_of(const struct plan *p, char *const why[2])
 }
 
 /* Hands the trials to other machines. 0, or -errno with the sentence set. */
-static int open_spread(const struct request *q, enum show_kind kind, const struct many_options *o,
-	struct spread **out, struct error *err)
+static int open_spread(const struct request *q, const struct plan *p, enum show_kind kind,
+	const struct many_options *o, struct spread **out, struct error *err)
 {
 	struct spread_options s = {.executor = q->executor,
 		.shared = q->shared,
@@ -54,6 +54,7 @@ static int open_spread(const struct request *q, enum show_kind kind, const struc
 	struct description *d = &s.description;
 
 	d->options = q->carried;
+	d->given = p->files;
 	d->seed = q->trial.seed;
 	d->frames = q->reports.files.html;
 	d->has_params = q->trial.params;
@@ -104,7 +105,7 @@ static int run_all(const struct request *q, const struct plan *p)
 	if (q->silence.n)
 		o.trial.silence = &q->silence;
 	/* Before anything is shown: there may be no such executor here. */
-	if (q->executor && open_spread(q, kind, &o, &spread, &err)) {
+	if (q->executor && open_spread(q, p, kind, &o, &spread, &err)) {
 		reports_drop(files);
 		return cli_fail(EXIT_INFRASTRUCTURE, "%s", err.text);
 	}

@@ -126,19 +126,10 @@ static struct shelf *put_on_shelf(const struct description *d)
 {
 	struct shelf *shelf = shelf_new();
 
-	for (size_t i = 0; i < d->n; i++) {
-		AUTO_FREE char *real = NULL;
-
-		/* Row by row, so a module's trials follow one another. */
-		if (i && !strcmp(d->trials[i].path, d->trials[i - 1].path))
-			continue;
-		if (!path_is_file(d->trials[i].path))
-			continue;
-		real = realpath(d->trials[i].path, NULL);
-		shelf_add(shelf, real ? real : d->trials[i].path,
-			trial_is_for(d->trials[i].path, TARGET_FREEBSD) ? TARGET_FREEBSD
-									: TARGET_LINUX);
-	}
+	for (size_t i = 0; i < d->given.n; i++)
+		shelf_add(shelf, d->given.v[i],
+			trial_is_for(d->given.v[i], TARGET_FREEBSD) ? TARGET_FREEBSD
+								    : TARGET_LINUX);
 	return shelf;
 }
 

@@ -42,6 +42,7 @@ static void carry_description(struct carry *c, struct description *d)
 	carry_strings(c, "options", &d->options);
 	carry_bool(c, "has_parameters", &d->has_params);
 	carry_strings(c, "parameters", &d->params);
+	carry_strings(c, "given", &d->given);
 	carry_strings(c, "environment", &d->environment);
 	CARRY_ANY(c, "seed", d->seed);
 	CARRY(c, "jobs", d->jobs, 1024);
@@ -131,6 +132,7 @@ void description_free(struct description *d)
 	free(d->cwd);
 	strv_free(&d->options);
 	strv_free(&d->params);
+	strv_free(&d->given);
 	strv_free(&d->environment);
 	for (size_t i = 0; i < d->n && d->trials; i++) {
 		free(d->trials[i].path);

@@ -34,6 +34,8 @@ struct description {
 	struct strv options; /* of `kmodlab run`: "--cycles=3" */
 	bool has_params;     /* the module's parameters were given, maybe none */
 	struct strv params;
+	struct strv
+		given; /* finished modules, of which one may need another; also of other shards */
 	struct strv environment; /* "XDG_DATA_HOME=/…": where targets and cache are */
 	uint64_t seed;		 /* where none is given */
 	unsigned jobs; /* trials at a time in a task; 0: as many as the machine has processors */

@@ -42,6 +42,9 @@ char *lab_module(const char *name, const char *source);
 /* Builds such a module with kmodlab on `target` and returns the path of its .ko. Caller frees. */
 char *lab_ko(const char *name, const char *source, const char *target);
 
+/* A directory with giver.ko and taker.ko for BOOKWORM, of which the second needs the first. Caller frees. */
+char *lab_pair(void);
+
 /* Runs kmodlab with the arguments, up to NULL. */
 struct outcome lab_run(const char *first, ...) __attribute__((sentinel));
 /* Starts it without waiting; lab_end waits. */

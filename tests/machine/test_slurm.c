@@ -397,6 +397,23 @@ static void parallel_runs_the_same_description_on_logins(void **state)
 	nothing_is_left();
 }
 
+static void a_module_finds_one_of_another_shard_there_too(void **state)
+{
+	AUTO_FREE char *kos = lab_pair(), *where = xasprintf("--shared=%s", shared);
+	AUTO_FREE char *login = xasprintf("--logins=ssh -F %s/ssh.conf one", dir);
+	struct outcome o;
+
+	(void)state;
+	need_ssh();
+	o = lab_run("run", "--json", "--executor=parallel", where, login, "-t", BOOKWORM,
+		"--shard=2/2", kos, NULL);
+	lab_expect(&o, 0, "pass");
+	assert_int_equal(lab_trials(&o), 1);
+	assert_string_equal(lab_field(&o, "module"), "taker");
+	lab_free(&o);
+	nothing_is_left();
+}
+
 static void a_login_that_does_not_see_the_folder_is_told_and_gone_around(void **state)
 {
 	AUTO_FREE char *quick = lab_module("unseen", QUICK);
@@ -488,6 +505,7 @@ int main(void)
 		cmocka_unit_test(a_task_that_always_dies_is_an_error_that_names_the_node),
 		cmocka_unit_test(trials_of_a_node_that_is_lost_are_run_again),
 		cmocka_unit_test(parallel_runs_the_same_description_on_logins),
+		cmocka_unit_test(a_module_finds_one_of_another_shard_there_too),
 		cmocka_unit_test(a_login_that_does_not_see_the_folder_is_told_and_gone_around),
 		cmocka_unit_test(a_login_without_the_target_says_how_it_comes_there),
 	};

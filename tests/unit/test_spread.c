@@ -212,6 +212,7 @@ static void a_description_comes_back_whole(void **state)
 
 	(void)state;
 	strv_adds(&d.options, "--cycles=3", "--strict", NULL);
+	strv_adds(&d.given, "/home/me/a.ko", "/home/me/b.ko", NULL);
 	strv_adds(&d.environment, "XDG_DATA_HOME=/x", NULL);
 	assert_int_equal(description_write(&d, home, &err), 0);
 	assert_true(folder_stands(home));
@@ -219,6 +220,8 @@ static void a_description_comes_back_whole(void **state)
 	assert_string_equal(back.cwd, "/home/me");
 	assert_string_equal(back.options.v[1], "--strict");
 	assert_int_equal(back.options.n, 2);
+	assert_int_equal(back.given.n, 2);
+	assert_string_equal(back.given.v[1], "/home/me/b.ko");
 	assert_true(back.has_params && !back.params.n && back.frames);
 	assert_true(back.seed == UINT64_MAX && back.jobs == 3);
 	assert_string_equal(back.trials[1].path, "../b");
@@ -233,6 +236,7 @@ static void a_description_comes_back_whole(void **state)
 	assert_int_equal(description_task(&back, 0, &first), 0);
 	description_free(&back);
 	strv_free(&d.options);
+	strv_free(&d.given);
 	strv_free(&d.environment);
 }
 
